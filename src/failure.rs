@@ -1,0 +1,27 @@
+//! failure: what every error can say of itself: its kind, which is the exit code, and a hint.
+
+/// The kinds of failure a caller can tell apart; the number is the process's exit code (README lists them).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    Failed = 1,
+    Settings = 2,
+    SomeFailed = 3,
+    Incomplete = 4,
+    Unreachable = 10,
+    Denied = 11,
+    CannotOpen = 12,
+    Mismatch = 13,
+    NotImmutable = 15,
+    CouldNotVerify = 16,
+    Interrupted = 130,
+}
+
+/// An error that knows its kind and what its reader can do next. A hint is a sentence.
+pub trait Explain: std::error::Error {
+    fn kind(&self) -> Kind;
+
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
