@@ -1,0 +1,36 @@
+SHELL := /bin/bash
+export PATH := $(PATH):$(HOME)/.cargo/bin
+export STRONGROOM_CACHE := $(shell tests/support/cache-dir)
+
+.PHONY: help demo test check bench
+
+help:
+	@echo 'make demo    play the nine-second incident on a throwaway database and vault'
+	@echo 'make test    run every test, on real PostgreSQL and S3 servers'
+	@echo 'make check   formatting, lints and tests: what a change must pass'
+	@echo 'make bench   measure backup, restore and drill'
+	@echo 'On a fresh Debian 12 with Rust 1.95 each installs what it needs: see tests/support/setup.'
+
+# As root the demo's database runs as another user, who must be able to pass through the directory, and the vault's
+# files are immutable until we say otherwise.
+demo:
+	@tests/support/setup demo
+	cargo build --locked
+	@dir=$$(mktemp -d) && trap 'chattr -R -i "$$dir" 2>/dev/null; rm -rf "$$dir"' EXIT && chmod 711 "$$dir" && \
+	  cargo run --locked --quiet -- demo --dir "$$dir"
+
+test:
+	@tests/support/setup test
+	@if cargo nextest --version >/dev/null 2>&1; then set -x; cargo nextest run --locked; \
+	  else set -x; cargo test --locked -- --test-threads 2; fi
+
+check:
+	@tests/support/setup test
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory test
+
+bench:
+	@tests/support/setup test
+	cargo build --release --locked
+	tests/bench/run
