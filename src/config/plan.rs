@@ -1,0 +1,108 @@
+//! plan: a configuration that was checked: secrets loaded, names resolved, defaults filled in.
+
+use crate::{
+    clock::SignedDuration,
+    keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
+    layout::SourceName,
+    source::postgres::PostgresSettings,
+    vault::VaultSettings,
+};
+use std::{fmt, path::PathBuf};
+
+pub struct Plan {
+    pub state_dir: PathBuf,
+    pub keys: Keys,
+    /// At least one; names and places are distinct.
+    pub vaults: Vec<VaultSettings>,
+    /// At least one; names are distinct.
+    pub sources: Vec<SourcePlan>,
+}
+
+impl Plan {
+    pub fn role(&self) -> Role {
+        match self.keys {
+            Keys::Depositor(_) => Role::Depositor,
+            Keys::Inspector { .. } => Role::Inspector,
+            Keys::Restorer { .. } => Role::Restorer,
+        }
+    }
+}
+
+/// Whose configuration it is; each role is told only what it may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    Depositor,
+    Inspector,
+    Restorer,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Depositor, Self::Inspector, Self::Restorer];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Depositor => "depositor",
+            Self::Inspector => "inspector",
+            Self::Restorer => "restorer",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The keys of one role, and of no other.
+pub enum Keys {
+    Depositor(Box<DepositorKeys>),
+    Inspector { verifying: VerifyingKey },
+    Restorer { verifying: VerifyingKey, identities: Identities },
+}
+
+pub struct DepositorKeys {
+    pub recipients: Recipients,
+    pub signing: SigningKey,
+    pub digest: DigestKey,
+}
+
+pub struct SourcePlan {
+    pub name: SourceName,
+    /// Where its backups go: at least one, each vault once.
+    pub deposits: Vec<Deposit>,
+    /// How many of `deposits` make the source protected: 1 to their number.
+    pub needed: usize,
+    pub objectives: Objectives,
+    /// SQL that a drill runs on the restored database; every first column must be true.
+    pub checks: Vec<String>,
+    /// Directories searched for PostgreSQL's programs before the usual ones.
+    pub client_path: Vec<PathBuf>,
+    /// How to dump it: in a depositor's plan always, in others never.
+    pub dump: Option<DumpPlan>,
+}
+
+/// One vault of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deposit {
+    /// Index in [`Plan::vaults`].
+    pub vault: usize,
+    /// At most one backup in each such period; `None`: every backup.
+    pub every: Option<SignedDuration>,
+}
+
+/// What the owner of a source expects; an absent objective is not judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Objectives {
+    pub recovery_point: Option<SignedDuration>,
+    pub proven_within: Option<SignedDuration>,
+    pub recovery_time: Option<SignedDuration>,
+}
+
+pub struct DumpPlan {
+    pub postgres: PostgresSettings,
+    /// Five fields as in crontab(5), or six with seconds; `None`: only when asked, as by cron or a timer.
+    pub schedule: Option<String>,
+    /// The zone in which `schedule` is meant.
+    pub time_zone: jiff::tz::TimeZone,
+}
