@@ -1,7 +1,37 @@
 //! postgres: a consistent, complete, parallel logical dump of one PostgreSQL database (14 to 18), and its load.
 
+mod address;
+mod archive;
+mod choice;
+mod clients;
+mod compare;
+mod connect;
+mod copy;
+mod dump;
+mod error;
+mod globals;
+mod load;
+mod rights;
+mod script;
+mod snapshot;
+mod tables;
+mod target;
+mod toc;
+
+pub use address::BadAddress;
+pub use choice::{Choice, choose};
+pub use compare::{Difference, compare};
+pub use dump::{Look, dump, look};
+pub use error::PostgresError;
+pub use load::load;
+pub use rights::Gap;
+pub use tables::qualified;
+pub use target::{Ownership, Section, Target};
+pub use toc::{Head, Toc};
+
 use crate::secret::Secret;
 use std::path::PathBuf;
+use tokio_postgres::Client;
 
 /// Where a database is, and as whom to go there; read from `postgres://user@host:port/database?sslmode=...`.
 #[derive(Clone, Debug)]
@@ -44,4 +74,30 @@ pub enum AcceptedLoss {
     UserMappings,
     /// Subscriptions: only a superuser can read them.
     Subscriptions,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub major: u32,
+    /// As it says it: `15.20 (Debian 15.20-0+deb12u1)`.
+    pub version: String,
+    /// Of this database.
+    pub encoding: String,
+}
+
+impl Server {
+    async fn of(client: &Client) -> Result<Self, PostgresError> {
+        const QUERY: &str =
+            "SELECT current_setting('server_version_num')::int / 10000, current_setting('server_version'),
+                                    current_setting('server_encoding')";
+        let row =
+            client.query_one(QUERY, &[]).await.map_err(PostgresError::query("asking for the server's version"))?;
+        Ok(Self { major: row.get::<_, i32>(0).unsigned_abs(), version: row.get(1), encoding: row.get(2) })
+    }
+}
+
+/// `17.12 (Debian ...)` is of major version 17.
+pub fn major_of(version: &str) -> u32 {
+    version.split(['.', ' ']).next().and_then(|major| major.parse().ok()).unwrap_or(0)
 }

@@ -1,0 +1,219 @@
+//! connect: one session with a PostgreSQL server, pinned so that what it says does not depend on who asks.
+
+use super::{Address, PostgresError, Tls, error::said};
+use rustls::{
+    ClientConfig, RootCertStore,
+    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
+    pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
+};
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// A session and the task that drives it. Dropping it closes the connection, which ends its transaction and
+/// gives up its locks.
+pub struct Session {
+    pub client: Client,
+    driver: JoinHandle<()>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.driver.abort();
+    }
+}
+
+/// A custom setting given at connection; a pooler that hands us somebody else's server session loses it.
+const CANARY: &str = "strongroom.session";
+
+/// As pg_dump pins its session, plus what pg_dump leaves to role and database settings and what changes the text
+/// of values (postgres.md in the format's notes: each was seen to change fingerprints).
+const PINS: &str = "
+    SET search_path = ''; SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET extra_float_digits = 3;
+    SET synchronize_seqscans = off; SET statement_timeout = 0; SET lock_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET quote_all_identifiers = off;
+    SET timezone = 'UTC'; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET xmlbinary = 'base64';
+    SET xmloption = 'content'; SET max_parallel_workers_per_gather = 0; SET jit = off;
+    SET default_transaction_read_only = off; SET synchronous_commit = on;";
+const PINS_17: &str = "SET transaction_timeout = 0; SET restrict_nonsystem_relation_kind = 'view, foreign-table';";
+
+impl Address {
+    /// `user@host:port/database`, without the password.
+    pub fn shown(&self) -> String {
+        format!("{}@{}:{}/{}", self.user, self.host, self.port, self.database)
+    }
+
+    pub fn with_database(&self, database: &str) -> Self {
+        Self { database: database.to_owned(), ..self.clone() }
+    }
+}
+
+/// Opens a pinned session: client_encoding is the server's, or `encoding` where the caller replays another's text.
+pub async fn connect(address: &Address, encoding: Option<&str>) -> Result<Session, PostgresError> {
+    let session = open(address).await?;
+    let kept = session.client.query_one("SELECT current_setting($1, true)", &[&CANARY]).await;
+    let kept: Option<String> = kept.map_err(PostgresError::query("checking the session"))?.get(0);
+    if kept.as_deref() != Some("kept") {
+        return Err(PostgresError::Pooler { address: address.shown() });
+    }
+    let pinning = || PostgresError::query("pinning the session's settings");
+    session.client.batch_execute(PINS).await.map_err(pinning())?;
+    let row = session
+        .client
+        .query_one("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')", &[]);
+    let row = row.await.map_err(pinning())?;
+    let (version, server_encoding): (i32, String) = (row.get(0), row.get(1));
+    if version >= 170_000 {
+        session.client.batch_execute(PINS_17).await.map_err(pinning())?;
+    }
+    let encoding = encoding.unwrap_or(&server_encoding);
+    let pin = format!("SET client_encoding = '{}'", encoding.replace('\'', "''"));
+    session.client.batch_execute(&pin).await.map_err(pinning())?;
+    Ok(session)
+}
+
+async fn open(address: &Address) -> Result<Session, PostgresError> {
+    let mut config = Config::new();
+    config
+        .user(&address.user)
+        .dbname(&address.database)
+        .port(address.port)
+        .application_name("strongroom")
+        .connect_timeout(CONNECT_TIMEOUT)
+        .keepalives_idle(Duration::from_secs(30))
+        .keepalives_interval(Duration::from_secs(10))
+        .keepalives_retries(3)
+        .tcp_user_timeout(Duration::from_secs(120))
+        .options(format!("-c {CANARY}=kept"));
+    if address.host.starts_with('/') {
+        config.host_path(&address.host);
+    } else {
+        config.host(&address.host);
+    }
+    if let Some(password) = &address.password {
+        let text = password.reveal_text().map_err(|why| refused(address, why.to_string()))?;
+        config.password(text);
+    }
+    let tls = match &address.tls {
+        Tls::Off => return drive(address, config.ssl_mode(SslMode::Disable).connect(NoTls)).await,
+        Tls::VerifyFull { roots } => verified(roots.as_deref()),
+        Tls::Unverified => Ok(unverified()),
+    };
+    let tls = tls.map_err(|why| PostgresError::Tls { address: address.shown(), why })?;
+    drive(address, config.ssl_mode(SslMode::Require).connect(MakeRustlsConnect::new(tls))).await
+}
+
+fn refused(address: &Address, why: String) -> PostgresError {
+    PostgresError::Refused { address: address.shown(), why }
+}
+
+async fn drive<S, T>(
+    address: &Address,
+    connecting: impl Future<Output = Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>>,
+) -> Result<Session, PostgresError>
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let connected = tokio::time::timeout(2 * CONNECT_TIMEOUT, connecting).await;
+    let unreachable = |why| PostgresError::Unreachable { address: address.shown(), why };
+    let connected = connected.map_err(|_elapsed| unreachable("no answer in time".into()))?;
+    let (client, connection) = connected.map_err(|error| {
+        let why = said(&error);
+        match error.code() {
+            Some(state) if *state == SqlState::PROTOCOL_VIOLATION && why.contains("startup parameter") => {
+                PostgresError::Pooler { address: address.shown() }
+            }
+            Some(state) if *state == SqlState::CANNOT_CONNECT_NOW => unreachable(why),
+            Some(state) if *state == SqlState::UNDEFINED_DATABASE => {
+                PostgresError::NoSuchDatabase { database: address.database.clone(), address: address.shown() }
+            }
+            Some(_) => refused(address, why),
+            None if why.contains("tls") || why.contains("TLS") || why.contains("certificate") => {
+                PostgresError::Tls { address: address.shown(), why }
+            }
+            None => unreachable(why),
+        }
+    })?;
+    // A broken connection shows as an error in whatever the client does next.
+    let driver = tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(error = said(&error), "connection ended");
+        }
+    });
+    Ok(Session { client, driver })
+}
+
+fn builder() -> rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier> {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the default protocol versions")
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+fn verified(roots: Option<&Path>) -> Result<ClientConfig, String> {
+    let mut store = RootCertStore::empty();
+    let certificates = match roots {
+        Some(path) => {
+            let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+            read.map_err(|error| format!("cannot read {}: {error}", path.display()))?
+        }
+        None => rustls_native_certs::load_native_certs().certs,
+    };
+    let (added, _ignored) = store.add_parsable_certificates(certificates);
+    if added == 0 {
+        return Err("no root certificate found".to_owned());
+    }
+    Ok(builder().with_root_certificates(store).with_no_client_auth())
+}
+
+fn unverified() -> ClientConfig {
+    let verifier = Arc::new(AnyCertificate(provider()));
+    builder().dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+}
+
+/// sslmode=require, as libpq means it: encrypted, and anybody could be at the other end.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,165 @@
+//! error: what can go wrong between us and a PostgreSQL server, and what its reader can do.
+
+use super::rights::Gap;
+use crate::{
+    failure::{Explain, Kind},
+    manifest::DraftError,
+    source::child::ChildError,
+};
+use std::{io, path::PathBuf};
+use tokio_postgres::error::SqlState;
+
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    #[error("cannot reach PostgreSQL at {address}: {why}")]
+    Unreachable { address: String, why: String },
+    #[error("PostgreSQL at {address} refused us: {why}")]
+    Refused { address: String, why: String },
+    #[error("there is no database `{database}` at {address}")]
+    NoSuchDatabase { database: String, address: String },
+    #[error("TLS to {address}: {why}")]
+    Tls { address: String, why: String },
+    #[error("{address} is a connection pooler that changes servers between transactions")]
+    Pooler { address: String },
+    #[error("PostgreSQL {version} is outside 14 to 18")]
+    UnsupportedServer { version: String },
+    #[error("no {program} of major version {major} or newer found in {searched:?}")]
+    NoClient { program: &'static str, major: u32, searched: Vec<PathBuf> },
+    #[error("{} may not read {}", .role, gaps_named(.gaps))]
+    Incomplete { role: String, gaps: Vec<Gap> },
+    #[error("{step}: {why}")]
+    Query { step: String, why: String, state: Option<SqlState> },
+    #[error("tables changed while the dump began, {tries} times in a row")]
+    Restless { tries: u32 },
+    #[error("{what} changed while the dump ran")]
+    ChangedMeanwhile { what: &'static str },
+    #[error("{step}: no byte for {seconds} s")]
+    Stalled { step: String, seconds: u64 },
+    #[error("the archive and the claims do not fit: {why}")]
+    ClaimBroken { why: String },
+    #[error(transparent)]
+    Child(#[from] ChildError),
+    #[error("{step}")]
+    Packing { step: &'static str, source: io::Error },
+    #[error("the run that takes the segments has ended")]
+    NoTaker,
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error("database `{database}` is not empty: it has {what}")]
+    NotEmpty { database: String, what: String },
+    #[error("this backup is of PostgreSQL {source_major}, the target is {target_major}")]
+    OlderTarget { source_major: u32, target_major: u32 },
+    #[error("roles are missing at the target: {}", .0.join(", "))]
+    MissingRoles(Vec<String>),
+    #[error("no table {0} in this backup")]
+    NoSuchTable(String),
+    #[error("loading {object}: {why}")]
+    Load { object: String, why: String },
+    #[error("the backup's script for {object} cannot be read: {why}")]
+    Script { object: String, why: &'static str },
+}
+
+fn gaps_named(gaps: &[Gap]) -> String {
+    let shown: Vec<_> = gaps.iter().take(5).map(|gap| gap.object.as_str()).collect();
+    match gaps.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+impl PostgresError {
+    pub fn query(step: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
+        let step = step.into();
+        move |error| Self::Query { step, why: said(&error), state: error.code().cloned() }
+    }
+
+    /// May the same run succeed if it begins again at once?
+    pub fn is_transient(&self) -> bool {
+        let locked = [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED];
+        match self {
+            Self::Query { state: Some(state), .. } => locked.contains(state),
+            Self::ChangedMeanwhile { .. } => true,
+            Self::Child(ChildError::Failed { said, .. }) => said.contains("canceling statement due to lock timeout"),
+            _ => false,
+        }
+    }
+}
+
+/// A server's error in its own words, with detail and hint; tokio-postgres alone says only "db error".
+pub fn said(error: &tokio_postgres::Error) -> String {
+    use std::error::Error as _;
+    if let Some(server) = error.as_db_error() {
+        let extras = [server.detail(), server.where_()].into_iter().flatten();
+        return extras.fold(server.message().to_owned(), |text, extra| format!("{text} ({extra})"));
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+impl Explain for PostgresError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Refused { .. } => Kind::Denied,
+            Self::Incomplete { .. } => Kind::Incomplete,
+            Self::Query { state: Some(state), .. } if *state == SqlState::INSUFFICIENT_PRIVILEGE => Kind::Incomplete,
+            Self::Pooler { .. }
+            | Self::UnsupportedServer { .. }
+            | Self::NoClient { .. }
+            | Self::NoSuchDatabase { .. }
+            | Self::NotEmpty { .. }
+            | Self::OlderTarget { .. }
+            | Self::MissingRoles(_)
+            | Self::NoSuchTable(_) => Kind::Settings,
+            Self::Script { .. } => Kind::Mismatch,
+            _ => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Unreachable { .. } => Some("Is the server up, and is the address right? Nothing was dumped.".into()),
+            Self::Refused { .. } => Some("Check the role, its password file and pg_hba.conf.".into()),
+            Self::Tls { .. } => Some(
+                "sslmode=verify-full is the default: give sslrootcert=FILE for a private CA, or sslmode=disable on a \
+                 link that you trust."
+                    .into(),
+            ),
+            Self::Pooler { .. } => Some("Give the server's own address and port, not the pooler's.".into()),
+            Self::NoClient { major, .. } => {
+                Some(format!("Install postgresql-client-{major}, or name its folder in client_path."))
+            }
+            Self::Incomplete { gaps, .. } => Some(mends(gaps)),
+            Self::Query { state: Some(state), .. } if *state == SqlState::OUT_OF_MEMORY => {
+                Some("Raise max_locks_per_transaction: every session of a dump locks every table.".into())
+            }
+            Self::Restless { .. } => {
+                Some("Something keeps altering tables: run it again when the migration is done.".into())
+            }
+            Self::ChangedMeanwhile { .. } => Some("Run it again; the dump that was begun is not used.".into()),
+            Self::NotEmpty { .. } => Some("Restore into a new database, or drop what is in the way yourself.".into()),
+            Self::OlderTarget { source_major, .. } => Some(format!("Restore into PostgreSQL {source_major} or newer.")),
+            Self::MissingRoles(_) => {
+                Some("Add --globals to create the backup's roles, or --no-owner to restore without them.".into())
+            }
+            Self::NoSuchTable(_) => Some("`strongroom show BACKUP` lists the tables; give schema.table.".into()),
+            _ => None,
+        }
+    }
+}
+
+fn mends(gaps: &[Gap]) -> String {
+    let mut mends: Vec<&str> = gaps.iter().map(|gap| gap.mend.as_str()).collect();
+    mends.dedup();
+    let more = mends.len().saturating_sub(20);
+    mends.truncate(20);
+    let more = if more > 0 { format!("\n  ... and {more} more") } else { String::new() };
+    format!("As a superuser or owner:\n  {}{more}", mends.join("\n  "))
+}
