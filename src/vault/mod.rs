@@ -3,20 +3,25 @@
 //! A vault can put an object under its lock, read a lock back, list versions and get one. It has no call that
 //! deletes, overwrites in place, unlocks or shortens. Both kinds keep the same promises: `contract` runs on both.
 
+#[cfg(test)]
+mod contract;
 mod directory;
+mod error;
 mod s3;
 
+pub use error::{Fault, VaultError};
+
+pub use crate::manifest::{LockMode, VersionId};
+
 use crate::{
-    clock::{Clock, Timestamp},
+    clock::{self, Clock, SignedDuration, Timestamp},
     digest::Md5,
-    failure::{Explain, Kind},
     layout::ObjectKey,
     secret::Secret,
     term::Term,
 };
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
 /// One vault as its configuration says.
 #[derive(Clone, Debug)]
@@ -48,7 +53,11 @@ pub struct S3Settings {
 
 #[derive(Clone, Debug)]
 pub enum S3Credentials {
-    Keys { access_key_id: String, secret_access_key: Secret, session_token: Option<Secret> },
+    Keys {
+        access_key_id: String,
+        secret_access_key: Secret,
+        session_token: Option<Secret>,
+    },
     /// AWS's own chain (instance or web identity role), asked for by name.
     AwsChain,
 }
@@ -60,20 +69,6 @@ pub enum LockPolicy {
     PerObject,
 }
 
-/// What holds an object's version in place, as read back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum LockMode {
-    /// S3 Object Lock, COMPLIANCE: nobody can delete or shorten before its end.
-    Compliance,
-    /// S3 Object Lock, GOVERNANCE: whoever may bypass it can delete.
-    Governance,
-    /// A file with the immutable flag: only this machine's root can remove it.
-    ImmutableFlag,
-    /// Nothing holds it.
-    None,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lock {
     pub mode: LockMode,
@@ -81,16 +76,16 @@ pub struct Lock {
     pub until: Option<Timestamp>,
 }
 
-/// A version's id as its vault gave it: opaque.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct VersionId(pub String);
+impl Lock {
+    pub const NONE: Self = Self { mode: LockMode::None, until: None };
+}
 
 /// What a vault answered to a PUT.
 #[derive(Clone, Debug)]
 pub struct Placed {
     pub version: VersionId,
-    /// The server's own clock when it answered; the lock's end is judged by it.
+    /// The server's own clock when it was asked, and never later than that: a server counts its default retention
+    /// from the beginning of the PUT, so a lock as promised reads back as `until >= server_time + term`.
     pub server_time: Timestamp,
 }
 
@@ -116,60 +111,6 @@ pub struct Protection {
     pub clock_skew_secs: Option<i64>,
 }
 
-/// One way in which a vault is not a vault.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
-    #[error("the bucket is not versioned")]
-    NotVersioned,
-    #[error("the bucket has no Object Lock")]
-    NoObjectLock,
-    #[error("the bucket has no default retention, and `lock` is \"bucket-default\"")]
-    NoDefaultRetention,
-    #[error("the bucket's default retention is GOVERNANCE: whoever may bypass it can delete")]
-    Governance,
-    #[error("the bucket's default retention is {found_days} days, less than the term of {term}")]
-    ShorterThanTerm { found_days: i64, term: Term },
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum VaultError {
-    #[error("vault `{vault}`: cannot reach {endpoint}: {why}")]
-    Unreachable { vault: String, endpoint: String, why: String },
-    #[error("vault `{vault}`: there is no {place}")]
-    NoSuchVault { vault: String, place: String },
-    #[error("vault `{vault}`: {action} of `{key}` was denied: {why}")]
-    Denied { vault: String, action: &'static str, key: String, why: String },
-    #[error("vault `{vault}`: `{key}` (version {version}) is missing")]
-    Missing { vault: String, key: ObjectKey, version: VersionId },
-    #[error("vault `{vault}`: {action} of `{key}` failed: {why}")]
-    Failed { vault: String, action: &'static str, key: String, why: String },
-    #[error("vault `{vault}`: `{key}` is larger than the {limit} bytes it should have at most")]
-    TooLarge { vault: String, key: ObjectKey, limit: u64 },
-    #[error("vault `{vault}`: {why}")]
-    Unusable { vault: String, why: String },
-}
-
-impl Explain for VaultError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Unreachable { .. } | Self::NoSuchVault { .. } => Kind::Unreachable,
-            Self::Denied { .. } => Kind::Denied,
-            Self::Missing { .. } | Self::TooLarge { .. } => Kind::Mismatch,
-            Self::Failed { .. } => Kind::Failed,
-            Self::Unusable { .. } => Kind::Settings,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unreachable { .. } => Some("Check `endpoint` and the network; nothing was lost, run it again.".into()),
-            Self::NoSuchVault { .. } => Some("The custodian creates it once: see policies/ beside the configuration.".into()),
-            Self::Denied { .. } => Some("Check the credential and its policy: `strongroom check` names what this role needs.".into()),
-            _ => None,
-        }
-    }
-}
-
 /// An open vault.
 pub struct Vault {
     name: String,
@@ -181,4 +122,85 @@ pub struct Vault {
 enum Store {
     S3(s3::Bucket),
     Directory(directory::Directory),
+}
+
+impl Vault {
+    /// Opens a vault without speaking to it: a wrong address shows at the first call.
+    pub fn open(settings: &VaultSettings, clock: Clock) -> Result<Self, VaultError> {
+        let store = match &settings.address {
+            VaultAddress::S3(s3) => Store::S3(s3::Bucket::open(&settings.name, settings.term, s3, clock)?),
+            VaultAddress::Directory(root) => {
+                Store::Directory(directory::Directory::new(&settings.name, settings.term, root, clock))
+            }
+        };
+        Ok(Self { name: settings.name.clone(), term: settings.term, store })
+    }
+
+    /// A directory may be unable to hold a lock; a bucket may not.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.store, Store::Directory(_))
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn term(&self) -> Term {
+        self.term
+    }
+
+    /// Where it is, as people write it: `s3://bucket/prefix at https://...` or `file:///...`.
+    pub fn describe(&self) -> String {
+        match &self.store {
+            Store::S3(bucket) => bucket.describe(),
+            Store::Directory(directory) => directory.describe(),
+        }
+    }
+
+    /// Puts `body` under the vault's lock, as a new version of `key`. `md5` is the body's: a body that changed on its
+    /// way is refused and nothing is stored. A cancelled or repeated put may leave a version more, never one less.
+    pub async fn put(&self, key: &ObjectKey, body: Bytes, md5: Md5) -> Result<Placed, VaultError> {
+        match &self.store {
+            Store::S3(bucket) => bucket.put(key, body, md5).await,
+            Store::Directory(directory) => directory.put(key, body, md5).await,
+        }
+    }
+
+    /// Reads a version's lock back. "No lock" is an answer ([`Lock::NONE`]), not an error.
+    pub async fn lock_of(&self, key: &ObjectKey, version: &VersionId) -> Result<Lock, VaultError> {
+        match &self.store {
+            Store::S3(bucket) => bucket.lock_of(key, version).await,
+            Store::Directory(directory) => directory.lock_of(key, version).await,
+        }
+    }
+
+    /// Reads one version, whatever has been put or marked above it; more than `limit` bytes are refused unread.
+    pub async fn get(&self, key: &ObjectKey, version: &VersionId, limit: u64) -> Result<Bytes, VaultError> {
+        match &self.store {
+            Store::S3(bucket) => bucket.get(key, version, limit).await,
+            Store::Directory(directory) => directory.get(key, version, limit).await,
+        }
+    }
+
+    /// All versions and delete markers whose keys begin with `prefix`, in key order, the oldest of a key first.
+    pub async fn versions(&self, prefix: &str) -> Result<Vec<ObjectVersion>, VaultError> {
+        match &self.store {
+            Store::S3(bucket) => bucket.versions(prefix).await,
+            Store::Directory(directory) => directory.versions(prefix).await,
+        }
+    }
+
+    /// What the vault says of its own settings. A setting that this role may not read is a note; a credential that
+    /// the vault does not know is an error.
+    pub async fn protection(&self) -> Result<Protection, VaultError> {
+        match &self.store {
+            Store::S3(bucket) => bucket.protection().await,
+            Store::Directory(directory) => directory.protection().await,
+        }
+    }
+}
+
+/// The next whole second: servers drop fractions, and a lock must not end early by one.
+fn round_up(at: Timestamp) -> Timestamp {
+    clock::whole_second(at + SignedDuration::from_nanos(999_999_999))
 }

@@ -1,0 +1,129 @@
+//! depositor: puts objects under a vault's lock, insists on the lock, and seals. It cannot read what it wrote.
+
+use super::RoleError;
+use crate::{
+    clock::{Clock, SignedDuration, Timestamp},
+    digest::Md5,
+    keyring::SigningKey,
+    layout::{self, ObjectKey, SourceName},
+    manifest::{Complete, LockMode, Receipt},
+    segment::PackedSegment,
+    term::Term,
+    vault::{Lock, Placed, Protection, Vault, VaultSettings},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A server answers, then we read its Date header: the lock may end this much before our reckoning.
+const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
+
+pub struct Depositor {
+    vault: Vault,
+    signing: Arc<SigningKey>,
+}
+
+impl Depositor {
+    pub fn open(settings: &VaultSettings, signing: Arc<SigningKey>, clock: Clock) -> Result<Self, RoleError> {
+        Ok(Self { vault: Vault::open(settings, clock)?, signing })
+    }
+
+    pub fn vault(&self) -> &str {
+        self.vault.name()
+    }
+
+    pub fn describe(&self) -> String {
+        self.vault.describe()
+    }
+
+    pub fn term(&self) -> Term {
+        self.vault.term()
+    }
+
+    /// What the vault says of its own settings, without judging it.
+    pub async fn protection(&self) -> Result<Protection, RoleError> {
+        Ok(self.vault.protection().await?)
+    }
+
+    /// Refuses a vault that says of itself that it does not lock as promised; gives what is worth knowing.
+    pub async fn insist_protected(&self) -> Result<Vec<String>, RoleError> {
+        let Protection { faults, notes, .. } = self.protection().await?;
+        let vault = self.vault().to_owned();
+        if faults.is_empty() { Ok(notes) } else { Err(RoleError::NotProtected { vault, faults }) }
+    }
+
+    /// Deposits one segment and gives its receipt, lock read back.
+    pub async fn deposit(&self, source: &SourceName, segment: &PackedSegment) -> Result<Receipt, RoleError> {
+        let key = layout::segment(source, segment.id);
+        let (placed, lock) = self.put(&key, segment.bytes.clone(), segment.md5).await?;
+        Ok(Receipt {
+            stream: segment.contents.stream,
+            ordinal: segment.contents.ordinal,
+            id: segment.id,
+            key: key.to_string(),
+            version: placed.version,
+            size: segment.bytes.len() as u64,
+            blake3: segment.blake3,
+            md5: segment.md5,
+            lock: lock.mode,
+            locked_until: lock.until,
+        })
+    }
+
+    /// Deposits a complete manifest and then its signature: the last deposit of a backup, and its seal.
+    pub async fn seal(&self, complete: &Complete) -> Result<(), RoleError> {
+        let (source, backup) = (&complete.manifest.source, &complete.manifest.backup);
+        let signature = self.signing.sign(&complete.bytes, &complete.seal_comment.to_string());
+        let manifest = Bytes::copy_from_slice(&complete.bytes);
+        let md5 = Md5::of(&manifest);
+        self.put(&layout::manifest(source, backup), manifest, md5).await?;
+        let md5 = Md5::of(signature.as_bytes());
+        self.put(&layout::seal(source, backup), Bytes::from(signature), md5).await?;
+        Ok(())
+    }
+
+    async fn put(&self, key: &ObjectKey, body: Bytes, md5: Md5) -> Result<(Placed, Lock), RoleError> {
+        let placed = self.vault.put(key, body, md5).await?;
+        let lock = self.vault.lock_of(key, &placed.version).await?;
+        match fault(lock, placed.server_time, self.term(), self.vault.is_directory()) {
+            None => Ok((placed, lock)),
+            Some(found) => Err(RoleError::NotHeld { vault: self.vault().to_owned(), key: key.to_string(), found }),
+        }
+    }
+}
+
+/// What is wrong with a lock that was read back, if anything is. A directory may be without a lock, which is
+/// named wherever the backup is shown; an S3 vault may not.
+fn fault(lock: Lock, placed_at: Timestamp, term: Term, directory: bool) -> Option<String> {
+    match (lock.mode, lock.until) {
+        (LockMode::None, _) if directory => None,
+        (LockMode::None, _) => Some("it has no lock".to_owned()),
+        (LockMode::Governance, _) => Some("its lock is GOVERNANCE, which can be bypassed".to_owned()),
+        (_, None) => Some("its lock has no end".to_owned()),
+        (_, Some(until)) => {
+            let promised = term.ends(placed_at);
+            (until < promised - TOLERANCE).then(|| format!("its lock ends at {until}, before {promised}"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_falls_short_in_any_way_is_a_fault() {
+        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
+        let term: Term = "35d".parse().unwrap();
+        let end = term.ends(now);
+        let found = |mode, until| fault(Lock { mode, until }, now, term, false);
+        assert_eq!(found(LockMode::Compliance, Some(end)), None);
+        assert_eq!(found(LockMode::Compliance, Some(end - SignedDuration::from_secs(59))), None);
+        assert!(found(LockMode::Compliance, Some(end - SignedDuration::from_secs(61))).is_some());
+        assert!(found(LockMode::Compliance, None).is_some());
+        assert!(found(LockMode::Governance, Some(end)).is_some());
+        assert!(found(LockMode::None, None).is_some());
+        let directory = |mode, until| fault(Lock { mode, until }, now, term, true);
+        assert_eq!(directory(LockMode::None, Some(end)), None);
+        assert!(directory(LockMode::ImmutableFlag, Some(now)).is_some());
+    }
+}

@@ -1,0 +1,302 @@
+//! inspector: lists versions, reads manifests and seals, and says what each backup is, whatever lies on top of it.
+//!
+//! Versions are read oldest first: the earliest that is authentic is the deposit, and each later version, marker or
+//! stranger is a finding. Order among backups comes from the server's LastModified of their seals, never from names.
+
+use super::RoleError;
+use crate::{
+    clock::{Clock, SignedDuration, Timestamp, parse_compact},
+    digest::Blake3,
+    keyring::VerifyingKey,
+    layout::{self, BackupId, Named, ObjectKey, SourceName},
+    manifest::{Manifest, SealComment},
+    vault::{ObjectVersion, Protection, Vault, VaultError, VaultSettings},
+};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+const SEAL_BYTES_MAX: u64 = 4 << 10;
+const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+/// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
+const VERSIONS_TRIED: usize = 20;
+/// Servers keep LastModified to the second: seals this close are ordered by their sequence numbers.
+const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+
+pub struct Inspector {
+    pub(super) vault: Vault,
+    verifying: VerifyingKey,
+}
+
+/// Something in the vault that we did not put there, or that should be there and is not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    pub object: String,
+    pub what: &'static str,
+}
+
+/// What one backup's folder turned out to be.
+#[derive(Debug)]
+pub enum Standing {
+    Sealed(Box<Sealed>),
+    /// Its seal is authentic, and its manifest is gone or changed.
+    Damaged {
+        object: ObjectKey,
+        why: &'static str,
+    },
+    /// It has a seal that is none of ours; `claims_to_follow` is what its manifest says, unproven.
+    Forged {
+        object: ObjectKey,
+        claims_to_follow: Option<Blake3>,
+    },
+    /// A manifest without a seal: a run that ended before its last deposit.
+    Unsealed,
+}
+
+/// An authentic backup: its manifest is exactly what the seal signs.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    pub manifest: Manifest,
+    pub manifest_digest: Blake3,
+    /// The server's clock when the seal was put.
+    pub sealed_at: Timestamp,
+}
+
+/// Which backup is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Select {
+    Latest,
+    /// The newest whose snapshot is not later.
+    At(Timestamp),
+    Id(BackupId),
+}
+
+/// The versions of one backup's manifest and seal, oldest first.
+#[derive(Debug, Default)]
+struct Folder {
+    manifests: Vec<ObjectVersion>,
+    seals: Vec<ObjectVersion>,
+}
+
+/// A source's backups as listed, not yet judged.
+#[derive(Debug)]
+pub struct Shelf {
+    /// Newest first, by the server's clock.
+    folders: Vec<(BackupId, Folder)>,
+    pub findings: Vec<Finding>,
+}
+
+impl Inspector {
+    pub fn open(settings: &VaultSettings, verifying: VerifyingKey, clock: Clock) -> Result<Self, RoleError> {
+        Ok(Self { vault: Vault::open(settings, clock)?, verifying })
+    }
+
+    pub fn vault(&self) -> &str {
+        self.vault.name()
+    }
+
+    pub fn describe(&self) -> String {
+        self.vault.describe()
+    }
+
+    pub async fn protection(&self) -> Result<Protection, RoleError> {
+        Ok(self.vault.protection().await?)
+    }
+
+    pub async fn shelf(&self, source: &SourceName) -> Result<Shelf, RoleError> {
+        let mut folders: BTreeMap<BackupId, Folder> = BTreeMap::new();
+        let mut findings = Vec::new();
+        for version in self.vault.versions(&layout::backups(source)).await? {
+            let finding = |what| Finding { object: version.key.to_string(), what };
+            let Some(named) = layout::read_backup_key(source, &version.key) else {
+                findings.push(finding("is not an object of ours"));
+                continue;
+            };
+            if version.marker {
+                findings.push(finding("was hidden by a delete marker"));
+                continue;
+            }
+            let versions = match named {
+                Named::Manifest(backup) => &mut folders.entry(backup).or_default().manifests,
+                Named::Seal(backup) => &mut folders.entry(backup).or_default().seals,
+            };
+            if versions.len() == 1 {
+                findings.push(finding("was overwritten; the earlier version still counts"));
+            }
+            versions.push(version);
+        }
+        let mut folders: Vec<_> = folders.into_iter().collect();
+        folders.sort_by(|(one, a), (two, b)| (b.put_at(), two).cmp(&(a.put_at(), one)));
+        Ok(Shelf { folders, findings })
+    }
+
+    /// What each backup on the shelf is, newest first, at most `limit` of them.
+    pub async fn judge_all(
+        &self,
+        source: &SourceName,
+        shelf: &Shelf,
+        limit: usize,
+    ) -> Result<Vec<(BackupId, Standing)>, RoleError> {
+        use futures_util::{StreamExt, TryStreamExt};
+        let judging = shelf.folders.iter().take(limit).map(async |(backup, folder)| {
+            Ok::<_, RoleError>((backup.clone(), self.judge(source, backup, folder).await?))
+        });
+        futures_util::stream::iter(judging).buffered(8).try_collect().await
+    }
+
+    /// The wanted backup, if it is whole. A damaged one in its place is an error: nothing older is given instead
+    /// unless it was asked for.
+    pub async fn select(&self, source: &SourceName, shelf: &Shelf, select: &Select) -> Result<Sealed, RoleError> {
+        let mut doubtful = Vec::new();
+        let mut best: Option<Sealed> = None;
+        for (backup, folder) in shelf.folders.iter().filter(|(backup, _)| select.may_be(backup)) {
+            if best.as_ref().is_some_and(|best| folder.put_at() + SAME_MOMENT < best.sealed_at) {
+                break;
+            }
+            match self.judge(source, backup, folder).await? {
+                Standing::Sealed(sealed) if select.fits(&sealed) => {
+                    if best.as_ref().is_none_or(|best| best.manifest.chain.sequence < sealed.manifest.chain.sequence) {
+                        best = Some(*sealed);
+                    }
+                }
+                Standing::Sealed(_) => {}
+                Standing::Damaged { object, why } => return Err(self.damaged(&object, why)),
+                Standing::Forged { object, claims_to_follow } => doubtful.push((object, claims_to_follow)),
+                Standing::Unsealed => doubtful.push((layout::seal(source, backup), None)),
+            }
+        }
+        let Some(best) = best else {
+            return Err(match doubtful.into_iter().next() {
+                Some((object, _)) => {
+                    self.damaged(&object, "is missing or is not our signature: this backup is not sealed")
+                }
+                None => RoleError::NoBackup {
+                    vault: self.vault().to_owned(),
+                    source_name: source.to_string(),
+                    wanted: select.wanted(),
+                },
+            });
+        };
+        // Who forges a manifest does not know the digest of the one before it; a damaged original names it.
+        let follows = |claims: &Option<Blake3>| claims.is_some_and(|digest| digest == best.manifest_digest);
+        match doubtful.iter().find(|(_, claims)| follows(claims)) {
+            Some((object, _)) => {
+                Err(self.damaged(object, "is not our signature, and its manifest continues the chain"))
+            }
+            None => Ok(best),
+        }
+    }
+
+    async fn judge(&self, source: &SourceName, backup: &BackupId, folder: &Folder) -> Result<Standing, RoleError> {
+        if folder.seals.is_empty() {
+            return Ok(Standing::Unsealed);
+        }
+        let Some((seal, comment, sealed_at)) = self.authentic_seal(source, backup, folder).await? else {
+            let claims_to_follow = self.claim_of(folder).await?;
+            return Ok(Standing::Forged { object: layout::seal(source, backup), claims_to_follow });
+        };
+        let object = layout::manifest(source, backup);
+        if folder.manifests.is_empty() {
+            return Ok(Standing::Damaged { object, why: "is missing" });
+        }
+        for version in folder.manifests.iter().take(VERSIONS_TRIED) {
+            let Some(bytes) = self.read(version, MANIFEST_BYTES_MAX).await? else { continue };
+            if Blake3::of(&bytes) != comment.manifest || self.verifying.verify(&bytes, &seal).is_none() {
+                continue;
+            }
+            let manifest = Manifest::from_bytes(&bytes).map_err(|why| RoleError::Unreadable {
+                vault: self.vault().to_owned(),
+                object: object.to_string(),
+                why,
+            })?;
+            if manifest.source == *source && manifest.backup == *backup {
+                return Ok(Standing::Sealed(Box::new(Sealed {
+                    manifest,
+                    manifest_digest: comment.manifest,
+                    sealed_at,
+                })));
+            }
+        }
+        Ok(Standing::Damaged { object, why: "is not what its seal signs" })
+    }
+
+    /// The earliest seal that is ours and for this very backup.
+    async fn authentic_seal(
+        &self,
+        source: &SourceName,
+        backup: &BackupId,
+        folder: &Folder,
+    ) -> Result<Option<(Bytes, SealComment, Timestamp)>, RoleError> {
+        for version in folder.seals.iter().take(VERSIONS_TRIED) {
+            let Some(bytes) = self.read(version, SEAL_BYTES_MAX).await? else { continue };
+            let comment = self.verifying.read_comment(&bytes).and_then(|comment| comment.parse::<SealComment>().ok());
+            if let Some(comment) = comment.filter(|comment| comment.source == *source && comment.backup == *backup) {
+                return Ok(Some((bytes, comment, version.last_modified)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What an unproven manifest says it follows: worth nothing but a doubt.
+    async fn claim_of(&self, folder: &Folder) -> Result<Option<Blake3>, RoleError> {
+        let Some(version) = folder.manifests.first() else { return Ok(None) };
+        let bytes = self.read(version, MANIFEST_BYTES_MAX).await?;
+        let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
+        Ok(manifest.and_then(|manifest| Some(manifest.chain.previous?.manifest)))
+    }
+
+    /// A listed version's bytes; `None` where it is gone, or too large to be ours.
+    async fn read(&self, version: &ObjectVersion, limit: u64) -> Result<Option<Bytes>, RoleError> {
+        if version.size > limit {
+            return Ok(None);
+        }
+        match self.vault.get(&version.key, &version.version, limit).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(VaultError::Missing { .. } | VaultError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn damaged(&self, object: &ObjectKey, why: &str) -> RoleError {
+        RoleError::Damaged { vault: self.vault().to_owned(), object: object.to_string(), why: why.to_owned() }
+    }
+}
+
+impl Folder {
+    /// When its first seal was put, or its first manifest where there is no seal.
+    fn put_at(&self) -> Timestamp {
+        let first = |versions: &[ObjectVersion]| versions.iter().map(|version| version.last_modified).min();
+        first(&self.seals).or_else(|| first(&self.manifests)).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl Shelf {
+    pub fn len(&self) -> usize {
+        self.folders.len()
+    }
+}
+
+impl Select {
+    /// Could this id be the wanted backup? An authentic id is not later than its snapshot.
+    fn may_be(&self, backup: &BackupId) -> bool {
+        match self {
+            Self::Latest => true,
+            Self::Id(wanted) => wanted == backup,
+            Self::At(at) => backup.as_str().split('-').next().and_then(parse_compact).is_some_and(|begun| begun <= *at),
+        }
+    }
+
+    fn fits(&self, sealed: &Sealed) -> bool {
+        match self {
+            Self::Latest | Self::Id(_) => true,
+            Self::At(at) => sealed.manifest.snapshot_at <= *at,
+        }
+    }
+
+    fn wanted(&self) -> String {
+        match self {
+            Self::Latest => String::new(),
+            Self::At(at) => format!(" from {at} or before"),
+            Self::Id(id) => format!(" with id {id}"),
+        }
+    }
+}
