@@ -1,0 +1,109 @@
+//! check: everything that can be known before an incident: databases, rights, programs, vaults and clocks, each
+//! finding with its mend. It changes nothing and deposits nothing.
+
+use crate::{
+    failure::{Explain, Kind},
+    layout::SourceName,
+    role::{Depositor, Inspector, Protection, RoleError},
+    source::postgres::{self, PostgresSettings},
+};
+
+/// Clocks that differ by more than this make locks end at other times than anybody thinks.
+const SKEW_SECS_MAX: i64 = 60;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Ok,
+    /// Worth knowing; backups go on.
+    Note,
+    /// A backup or restore would fail, or would not be protected.
+    Fault,
+}
+
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Found {
+    pub verdict: Verdict,
+    pub place: String,
+    pub what: String,
+    pub hint: Option<String>,
+    #[serde(skip)]
+    pub kind: Option<Kind>,
+}
+
+impl Found {
+    fn ok(place: &str, what: String) -> Self {
+        Self { verdict: Verdict::Ok, place: place.to_owned(), what, hint: None, kind: None }
+    }
+
+    fn note(place: &str, what: String) -> Self {
+        Self { verdict: Verdict::Note, ..Self::ok(place, what) }
+    }
+
+    fn fault(place: &str, error: &dyn Explain) -> Self {
+        Self {
+            verdict: Verdict::Fault,
+            hint: error.hint(),
+            kind: Some(error.kind()),
+            ..Self::ok(place, error.to_string())
+        }
+    }
+}
+
+pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found> {
+    let place = format!("source {name}");
+    match postgres::look(settings).await {
+        Ok(look) => {
+            let what = format!(
+                "PostgreSQL {} at {}, everything readable; {}; {} workers",
+                look.server.version,
+                settings.address.shown(),
+                look.clients.version,
+                settings.workers
+            );
+            let left_out =
+                look.left_out.iter().map(|left| Found::note(&place, format!("left out: {}: {}", left.what, left.why)));
+            std::iter::once(Found::ok(&place, what)).chain(left_out).collect()
+        }
+        Err(error) => vec![Found::fault(&place, &error)],
+    }
+}
+
+pub async fn deposit(depositor: &Depositor) -> Vec<Found> {
+    let place = format!("vault {}", depositor.vault());
+    judged(&place, &depositor.describe(), depositor.vault(), depositor.protection().await)
+}
+
+/// A reader's vault: its settings, and whether this credential can list `sources` in it.
+pub async fn reading(inspector: &Inspector, sources: &[&SourceName]) -> Vec<Found> {
+    let place = format!("vault {}", inspector.vault());
+    let mut found = judged(&place, &inspector.describe(), inspector.vault(), inspector.protection().await);
+    for source in sources {
+        found.push(match inspector.shelf(source).await {
+            Ok(shelf) => Found::ok(&place, format!("{} backups of {source} listed", shelf.len())),
+            Err(error) => Found::fault(&place, &error),
+        });
+    }
+    found
+}
+
+fn judged(place: &str, describe: &str, vault: &str, protection: Result<Protection, RoleError>) -> Vec<Found> {
+    let protection = match protection {
+        Ok(protection) => protection,
+        Err(error) => return vec![Found::fault(place, &error)],
+    };
+    let Protection { faults, notes, clock_skew_secs } = protection;
+    let mut found: Vec<_> = notes.into_iter().map(|note| Found::note(place, note)).collect();
+    if let Some(skew) = clock_skew_secs.filter(|skew| skew.abs() > SKEW_SECS_MAX) {
+        let what = format!("its clock is {skew} s ahead of ours");
+        let hint = Some("Let both follow NTP: locks end by the server's clock.".to_owned());
+        found.push(Found { hint, ..Found::note(place, what) });
+    }
+    if faults.is_empty() {
+        found.insert(0, Found::ok(place, describe.to_owned()));
+    } else {
+        let error = RoleError::NotProtected { vault: vault.to_owned(), faults };
+        found.insert(0, Found::fault(place, &error));
+    }
+    found
+}

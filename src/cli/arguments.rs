@@ -1,0 +1,163 @@
+//! arguments: the command line, exactly as `--help` prints it.
+
+use super::{demo::DemoOptions, init::InitOptions};
+use crate::{
+    clock::Timestamp,
+    layout::{BackupId, SourceName},
+    role::Select,
+};
+use clap::{Args, Parser, Subcommand};
+use std::{path::PathBuf, str::FromStr};
+
+/// Immutable off-site backups of PostgreSQL, restored again and again to prove them.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// The configuration of the role that runs
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "FILE",
+        default_value = "/etc/strongroom/strongroom.toml",
+        env = "STRONGROOM_CONFIG"
+    )]
+    pub config: PathBuf,
+    /// Print JSON for programs instead of tables for people
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say more on standard error
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 1 failed, 2 usage or settings, 3 some failed, 4 rights missing, 10 vault unreachable, 11 denied,
+12 cannot open (key), 13 integrity mismatch, 15 not immutable, 16 could not verify, 130 interrupted";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Write configurations and keys for all three roles into a folder
+    Init(InitOptions),
+    /// Look at configuration, databases, rights, programs and vaults; change nothing
+    Check,
+    /// Take one backup now
+    Backup(BackupOptions),
+    /// List the backups in the vaults
+    List(ListOptions),
+    /// Show one backup: its tables, segments and locks
+    Show(ShowOptions),
+    /// Restore a backup into a new or empty database, and compare
+    Restore(RestoreOptions),
+    /// Write a backup's decrypted files, for restoring by hand
+    Fetch(FetchOptions),
+    /// Play the nine-second incident on a throwaway database and vault
+    Demo(DemoOptions),
+}
+
+#[derive(Args)]
+pub struct BackupOptions {
+    /// Which sources; all of them where none is named
+    pub sources: Vec<SourceName>,
+}
+
+#[derive(Args)]
+pub struct ListOptions {
+    /// Which source; all of them where none is named
+    pub source: Option<SourceName>,
+    /// Look into this vault only
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// Show so many of each source's newest backups
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: usize,
+}
+
+#[derive(Args)]
+pub struct ShowOptions {
+    /// The backup's id, as `list` prints it
+    pub backup: BackupId,
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// An age identity file to use instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RestoreOptions {
+    /// Which source's backup
+    pub source: SourceName,
+    /// `latest`, a time (2026-11-21T12:00:00Z), or a backup's id
+    #[arg(long, default_value = "latest", value_name = "WHEN")]
+    pub at: At,
+    /// The database to restore into, new or empty: postgres://user@host/database?sslmode=...
+    #[arg(long, value_name = "URL")]
+    pub to: String,
+    /// The password for --to; else PGPASSWORD is used where it is set
+    #[arg(long, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+    /// Restore this table only (schema.table); may be repeated
+    #[arg(long = "table", short = 't', value_name = "TABLE")]
+    pub tables: Vec<String>,
+    /// Load so many tables or build so many indexes at once [default: cores, at most 8]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Leave everything owned by the role that restores
+    #[arg(long)]
+    pub no_owner: bool,
+    /// Restore no GRANT and REVOKE
+    #[arg(long)]
+    pub no_privileges: bool,
+    /// SET ROLE to this role before anything is made
+    #[arg(long)]
+    pub role: Option<String>,
+    /// Make the backup's roles and tablespaces first, as far as they are missing
+    #[arg(long)]
+    pub globals: bool,
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// An age identity file to use instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Find, verify and open the backup and look at the target; change nothing
+    #[arg(long)]
+    pub plan: bool,
+}
+
+#[derive(Args)]
+pub struct FetchOptions {
+    /// The backup's id, as `list` prints it
+    pub backup: BackupId,
+    /// A new folder for the files; they are plain text, so put it where plain text may be
+    #[arg(long, value_name = "DIR")]
+    pub output: PathBuf,
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// An age identity file to use instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+}
+
+/// The value of `--at`.
+#[derive(Clone, Debug)]
+pub struct At(pub Select);
+
+#[derive(Debug, thiserror::Error)]
+#[error("not `latest`, a time such as 2026-11-21T12:00:00Z, or a backup's id; `list` shows them")]
+pub struct BadAt;
+
+impl FromStr for At {
+    type Err = BadAt;
+
+    fn from_str(text: &str) -> Result<Self, BadAt> {
+        if text == "latest" {
+            return Ok(Self(Select::Latest));
+        }
+        let id = text.parse::<BackupId>().map(Select::Id);
+        let time = || text.parse::<Timestamp>().map(Select::At);
+        id.or_else(|_not_an_id| time()).map(Self).map_err(|_neither| BadAt)
+    }
+}

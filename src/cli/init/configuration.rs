@@ -1,0 +1,101 @@
+//! configuration: the text of each role's file, with a comment where one would ask "why?".
+
+use super::answers::{Answers, NewSource, NewVault};
+use crate::config::{Place, Role};
+
+pub fn text(role: Role, answers: &Answers) -> String {
+    let sections = [
+        head(role).to_owned(),
+        format!("role = \"{role}\"\nstate_dir = \"state\"\n\n[keys]\n{}", keys(role)),
+        answers.vaults.iter().map(|vault| self::vault(role, vault, answers)).collect::<Vec<_>>().join("\n"),
+        answers.sources.iter().map(|source| self::source(role, source)).collect::<Vec<_>>().join("\n"),
+    ];
+    sections.join("\n")
+}
+
+fn head(role: Role) -> &'static str {
+    match role {
+        Role::Depositor => {
+            "# Strongroom, the depositor's configuration: for the backup host. It deposits; it cannot read, list or delete.\n\
+             # It holds no age identity on purpose. On one machine the three files may lie side by side; elsewhere the\n\
+             # inspector's and the restorer's files, and their keys, belong on hosts of their own.\n\
+             # Relative paths are relative to this file's folder.\n"
+        }
+        Role::Inspector => {
+            "# Strongroom, the inspector's configuration: for another user, better another host, than the depositor's.\n\
+             # It lists, reads locks and verifies manifests; it can neither write nor read data.\n\
+             # Relative paths are relative to this file's folder.\n"
+        }
+        Role::Restorer => {
+            "# Strongroom, the restorer's configuration: for the drill host, and for a human in an incident.\n\
+             # It reads backups, and writes nothing to any vault. It belongs on no host that runs the depositor.\n\
+             # Relative paths are relative to this file's folder.\n"
+        }
+    }
+}
+
+fn keys(role: Role) -> &'static str {
+    match role {
+        Role::Depositor => {
+            "# Every segment is encrypted to these public keys: the recovery key's and the drill's.\n\
+             recipients = { file = \"keys/recipients.txt\" }\n\
+             # Seals manifests. Whoever has it can forge backups, not read or delete them.\n\
+             signing = { file = \"keys/signing.key\" }\n\
+             # Names segments, so that only the depositor recognises equal ones.\n\
+             digest = { file = \"keys/digest.key\" }\n"
+        }
+        Role::Inspector => {
+            "# The public half of the depositor's signing key.\nverifying = { file = \"keys/signing.pub\" }\n"
+        }
+        Role::Restorer => {
+            "# The public half of the depositor's signing key.\n\
+             verifying = { file = \"keys/signing.pub\" }\n\
+             # Opens backups. In an incident without the drill key, fetch the recovery key from where it is kept and\n\
+             # write { file = \"recovery.key\" } instead (chmod 600); take it away again afterwards.\n\
+             identity = { file = \"keys/drill.key\" }\n"
+        }
+    }
+}
+
+fn vault(role: Role, vault: &NewVault, answers: &Answers) -> String {
+    let mut lines = vec![
+        "[[vault]]".to_owned(),
+        format!("name = {}", quoted(&vault.name)),
+        format!("url = {}", quoted(&vault.url)),
+    ];
+    if let Place::Bucket { .. } = vault.place {
+        lines.extend(answers.endpoint.iter().map(|endpoint| format!("endpoint = {}", quoted(endpoint))));
+        lines.extend(answers.region.iter().map(|region| format!("region = {}", quoted(region))));
+        let file = quoted(&answers.credentials_file(role, vault));
+        lines.push("# An access key of this role alone; \"aws-chain\" instead asks AWS's own chain.".to_owned());
+        lines.push(format!("credentials = {{ file = {file} }}"));
+    }
+    lines.push("# How long each object is locked. Nobody can shorten it afterwards.".to_owned());
+    lines.push(format!("term = \"{}\"\n", answers.term));
+    lines.join("\n")
+}
+
+fn source(role: Role, source: &NewSource) -> String {
+    let mut lines = vec!["[[source]]".to_owned(), format!("name = \"{}\"", source.name)];
+    if role == Role::Depositor {
+        lines.push("engine = \"postgres\"".to_owned());
+        lines.push(format!("url = {}", quoted(&source.url)));
+        if source.over_tcp() {
+            lines.push(format!("password = {{ file = {} }}", quoted(&source.password_file())));
+        }
+        lines.push("# Five fields as in crontab(5), in UTC; `time_zone` changes that.".to_owned());
+        lines.push("schedule = \"*/15 * * * *\"".to_owned());
+    }
+    lines.push("# What you expect; a miss is an alarm.".to_owned());
+    lines.push("objectives = { recovery_point = \"30m\", proven_within = \"26h\" }".to_owned());
+    if role == Role::Restorer {
+        lines.push("# A drill runs these on the restored database; the first column must be true.".to_owned());
+        lines.push("# checks = [\"SELECT count(*) > 0 FROM customers\"]".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A TOML string.
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}

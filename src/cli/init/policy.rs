@@ -1,0 +1,116 @@
+//! policy: what each role may do to a bucket, as AWS policies, and the custodian's one-time script.
+//!
+//! Policies only allow; whatever is not named is denied. No policy names an action that deletes, bypasses or
+//! changes a lock: those are nobody's.
+
+use super::answers::{Answers, NewVault};
+use crate::config::{Place, Role};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+const SETTINGS: [&str; 3] =
+    ["s3:GetBucketObjectLockConfiguration", "s3:GetBucketVersioning", "s3:GetLifecycleConfiguration"];
+const LISTING: [&str; 2] = ["s3:ListBucket", "s3:ListBucketVersions"];
+const READING: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
+const LOCKS: [&str; 1] = ["s3:GetObjectRetention"];
+
+pub fn json(role: Role, answers: &Answers) -> String {
+    let buckets: BTreeSet<_> = answers.buckets().filter_map(bucket_arn).collect();
+    let objects: Vec<_> = answers.buckets().filter_map(|vault| objects_arn(vault, "*")).collect();
+    let manifests: Vec<_> = answers.buckets().filter_map(|vault| objects_arn(vault, "*/backups/*")).collect();
+    let on_buckets = |actions: &[&str]| statement("Bucket", actions, json!(buckets));
+    let statements = match role {
+        Role::Depositor => vec![
+            statement("Deposit", &["s3:PutObject"], json!(objects)),
+            statement("ReadLocksBack", &LOCKS, json!(objects)),
+            on_buckets(&SETTINGS),
+        ],
+        Role::Inspector => vec![
+            statement("ReadManifests", &READING, json!(manifests)),
+            statement("ReadLocks", &LOCKS, json!(objects)),
+            on_buckets(&[&SETTINGS[..], &LISTING].concat()),
+        ],
+        Role::Restorer => vec![
+            statement("Read", &[&READING[..], &LOCKS].concat(), json!(objects)),
+            on_buckets(&[&SETTINGS[..], &LISTING].concat()),
+        ],
+    };
+    let policy = json!({ "Version": "2012-10-17", "Statement": statements });
+    format!("{policy:#}\n")
+}
+
+fn statement(name: &str, actions: &[&str], resources: Value) -> Value {
+    json!({ "Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources })
+}
+
+fn bucket_arn(vault: &NewVault) -> Option<String> {
+    let Place::Bucket { bucket, .. } = &vault.place else { return None };
+    Some(format!("arn:aws:s3:::{bucket}"))
+}
+
+/// The objects of ours (layout: everything lies under `v1/`) whose keys go on as `pattern`.
+fn objects_arn(vault: &NewVault, pattern: &str) -> Option<String> {
+    let Place::Bucket { bucket, prefix } = &vault.place else { return None };
+    let slash = if prefix.is_empty() { "" } else { "/" };
+    Some(format!("arn:aws:s3:::{bucket}/{prefix}{slash}{}{pattern}", crate::layout::ROOT))
+}
+
+pub fn custodian(answers: &Answers) -> String {
+    let buckets: BTreeSet<_> = answers
+        .buckets()
+        .filter_map(|vault| match &vault.place {
+            Place::Bucket { bucket, .. } => Some(bucket.as_str()),
+            Place::Directory(_) => None,
+        })
+        .collect();
+    let head = "#!/bin/sh\n\
+        # The custodian runs this once, with credentials that are parked afterwards and never reach a backup host.\n\
+        # COMPLIANCE cannot be undone: until its term has passed, nobody deletes what was deposited.\n\
+        set -eu\n";
+    head.to_owned() + &buckets.into_iter().map(|bucket| make_bucket(bucket, answers)).collect::<String>()
+}
+
+fn make_bucket(bucket: &str, answers: &Answers) -> String {
+    let days = answers.term.days();
+    let region = answers.region.as_deref().unwrap_or("us-east-1");
+    let mut aws = format!("aws --region {}", shell(region));
+    if let Some(endpoint) = &answers.endpoint {
+        aws += &format!(" --endpoint-url {}", shell(endpoint));
+    }
+    // AWS refuses the constraint in us-east-1 and wants it everywhere else; other servers know one place.
+    let place = if answers.endpoint.is_some() || region == "us-east-1" {
+        String::new()
+    } else {
+        format!(" --create-bucket-configuration LocationConstraint={}", shell(region))
+    };
+    let lock = json!({
+        "ObjectLockEnabled": "Enabled",
+        "Rule": { "DefaultRetention": { "Mode": "COMPLIANCE", "Days": days } },
+    });
+    // Nothing is hidden before its lock lapses, and then removed without any delete credential. The last rule
+    // stands alone because a rule with Days may not also remove markers.
+    let lifecycle = json!({ "Rules": [
+        {
+            "ID": "lapsed", "Status": "Enabled", "Filter": { "Prefix": "" },
+            "Expiration": { "Days": days + 2 },
+            "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
+        },
+        {
+            "ID": "markers", "Status": "Enabled", "Filter": { "Prefix": "" },
+            "Expiration": { "ExpiredObjectDeleteMarker": true },
+        },
+    ] });
+    let private = "BlockPublicAcls=true,IgnorePublicAcls=true,BlockPublicPolicy=true,RestrictPublicBuckets=true";
+    format!(
+        "\n# {bucket}\n\
+         {aws} s3api create-bucket --bucket {bucket} --object-lock-enabled-for-bucket{place}\n\
+         {aws} s3api put-object-lock-configuration --bucket {bucket} --object-lock-configuration '{lock}'\n\
+         {aws} s3api put-bucket-lifecycle-configuration --bucket {bucket} --lifecycle-configuration '{lifecycle}'\n\
+         {aws} s3api put-public-access-block --bucket {bucket} --public-access-block-configuration {private}\n\
+         {aws} s3api get-object-lock-configuration --bucket {bucket}\n"
+    )
+}
+
+fn shell(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}

@@ -1,0 +1,150 @@
+//! cli: the doors. Arguments become a checked order, a journey is run, and what came of it is shown and becomes an
+//! exit code.
+
+mod arguments;
+mod bar;
+mod demo;
+mod init;
+mod show;
+mod verbs;
+
+use crate::{
+    clock::{Clock, Timestamp},
+    config::{self, World},
+    failure::{Explain, Kind},
+};
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::{io::IsTerminal, process::ExitCode};
+
+/// Parses the arguments, runs the command and gives the process's exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let code = if error.use_stderr() { Kind::Settings as u8 } else { 0 };
+            // Help that nobody reads to its end is no failure.
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    start_log(arguments.verbose);
+    let json = arguments.json;
+    match start(arguments) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            show::failure(&failure, json);
+            ExitCode::from(failure.kind() as u8)
+        }
+    }
+}
+
+/// Anything that ends a command, ready to be shown.
+#[derive(Debug)]
+pub struct Failure(Box<dyn Explain + Send + Sync>);
+
+impl<E: Explain + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+impl std::ops::Deref for Failure {
+    type Target = dyn Explain + Send + Sync;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
+}
+
+/// A failure of the door itself.
+#[derive(Debug, thiserror::Error)]
+enum DoorError {
+    #[error("interrupted")]
+    Interrupted,
+    #[error("cannot begin: {0}")]
+    Machine(#[from] std::io::Error),
+}
+
+impl Explain for DoorError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Interrupted => Kind::Interrupted,
+            Self::Machine(_) => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Interrupted => Some(
+                "What was deposited and not sealed lapses by itself; a database being restored is incomplete.".into(),
+            ),
+            Self::Machine(_) => None,
+        }
+    }
+}
+
+fn start(arguments: Arguments) -> Result<u8, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(DoorError::from)?;
+    runtime.block_on(async {
+        tokio::select! {
+            ended = run(arguments) => ended,
+            interrupted = interrupted() => Err(interrupted.into()),
+        }
+    })
+}
+
+async fn interrupted() -> DoorError {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = match (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) {
+        (Ok(interrupt), Ok(terminate)) => (interrupt, terminate),
+        (Err(error), _) | (_, Err(error)) => return error.into(),
+    };
+    tokio::select! {
+        _ = interrupt.recv() => DoorError::Interrupted,
+        _ = terminate.recv() => DoorError::Interrupted,
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<u8, Failure> {
+    let Arguments { config, json, command, .. } = arguments;
+    let door = verbs::Door { clock: Clock::new(Timestamp::now), json };
+    let plan = || config::load(&config, &world());
+    match command {
+        Command::Init(options) => {
+            show::text(&init::run(&options, random(), std::io::stdin().is_terminal())?)?;
+            Ok(0)
+        }
+        Command::Demo(options) => demo::run(&options, door.clock).await,
+        Command::Check => door.check(plan()?).await,
+        Command::Backup(options) => door.backup(plan()?, &options).await,
+        Command::List(options) => door.list(plan()?, &options).await,
+        Command::Show(options) => door.show(plan()?, &options).await,
+        Command::Restore(options) => door.restore(plan()?, &options).await,
+        Command::Fetch(options) => door.fetch(plan()?, &options).await,
+    }
+}
+
+/// What the door knows of the world, so that no room below asks for it.
+fn world() -> World {
+    World {
+        credentials_directory: std::env::var_os("CREDENTIALS_DIRECTORY").map(Into::into),
+        cores: std::thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).expect("the system has randomness");
+    bytes
+}
+
+fn start_log(verbose: bool) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("STRONGROOM_LOG");
+    let default = if verbose { "strongroom=debug" } else { "strongroom=warn" };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter.unwrap_or_else(|_unset| default.into()))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+        .init();
+}

@@ -1,0 +1,355 @@
+//! verbs: each command from a checked plan to its journey.
+
+use super::{
+    Failure,
+    arguments::{BackupOptions, FetchOptions, ListOptions, RestoreOptions, ShowOptions},
+    bar, show,
+};
+use crate::{
+    backup::{self, Destination, Job},
+    check,
+    clock::Clock,
+    config::{DepositorKeys, Keys, Plan, Role, SourcePlan},
+    failure::{Explain, Kind},
+    fetch,
+    keyring::{Identities, KeyError, VerifyingKey},
+    layout::{BackupId, SourceName},
+    progress::Progress,
+    restore::{self, Order},
+    role::{Depositor, Inspector, Restorer, RoleError, Sealed, Select, Standing, VaultSettings},
+    secret::{self, Secret},
+    segment::Packer,
+    source::postgres::{Address, BadAddress, Ownership},
+};
+use std::{path::Path, sync::Arc};
+
+pub struct Door {
+    pub clock: Clock,
+    pub json: bool,
+}
+
+/// What was asked for does not fit the configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum VerbError {
+    #[error("this is the configuration of the {found}, and {verb} is done by the {wanted}")]
+    WrongRole { verb: &'static str, found: Role, wanted: &'static str },
+    #[error("no source `{0}` in the configuration")]
+    NoSuchSource(SourceName),
+    #[error("no vault `{0}` in the configuration")]
+    NoSuchVault(String),
+    #[error("no sealed backup {0} in any vault of the configuration")]
+    NoSuchBackup(BackupId),
+    #[error("{path}: {why}")]
+    Identity { path: String, why: KeyError },
+    #[error("--to: {0}")]
+    To(BadAddress),
+    #[error("--password-file: {0}")]
+    Password(secret::SecretError),
+    #[error("--jobs must be 1 to 64")]
+    Jobs,
+}
+
+impl Explain for VerbError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::NoSuchBackup(_) => Kind::Failed,
+            _ => Kind::Settings,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::WrongRole { wanted, .. } => Some(format!(
+                "Give that one with -c; no host needs both. A depositor cannot read, on purpose ({wanted})."
+            )),
+            Self::NoSuchBackup(_) => Some("`strongroom list` shows what there is.".into()),
+            Self::Identity { why, .. } => why.hint(),
+            Self::To(error) => error.hint(),
+            Self::Password(error) => error.hint(),
+            Self::NoSuchSource(_) | Self::NoSuchVault(_) | Self::Jobs => None,
+        }
+    }
+}
+
+impl Door {
+    pub async fn check(&self, plan: Plan) -> Result<u8, Failure> {
+        let mut found = Vec::new();
+        let sources: Vec<&SourceName> = plan.sources.iter().map(|source| &source.name).collect();
+        match plan.keys {
+            Keys::Depositor(keys) => {
+                let DepositorKeys { signing, .. } = *keys;
+                let signing = Arc::new(signing);
+                for source in &plan.sources {
+                    if let Some(dump) = &source.dump {
+                        found.extend(check::source(&source.name, &dump.postgres).await);
+                    }
+                }
+                for vault in &plan.vaults {
+                    let depositor = Depositor::open(vault, Arc::clone(&signing), self.clock)?;
+                    found.extend(check::deposit(&depositor).await);
+                }
+            }
+            Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => {
+                for vault in &plan.vaults {
+                    let inspector = Inspector::open(vault, verifying.clone(), self.clock)?;
+                    found.extend(check::reading(&inspector, &sources).await);
+                }
+            }
+        }
+        show::check(&found, self.json)?;
+        Ok(found.iter().find_map(|found| found.kind).map_or(0, |kind| kind as u8))
+    }
+
+    pub async fn backup(&self, plan: Plan, options: &BackupOptions) -> Result<u8, Failure> {
+        let found = plan.role();
+        let Keys::Depositor(keys) = plan.keys else {
+            return Err(VerbError::WrongRole { verb: "backup", found, wanted: "depositor" }.into());
+        };
+        let DepositorKeys { recipients, signing, digest } = *keys;
+        let signing = Arc::new(signing);
+        let packer = Packer::new(recipients, digest);
+        let sources = chosen(&plan.sources, &options.sources)?;
+        let mut ended = Vec::new();
+        for source in sources {
+            let Some(dump) = &source.dump else { continue };
+            let mut destinations = Vec::new();
+            for deposit in &source.deposits {
+                let depositor = Depositor::open(&plan.vaults[deposit.vault], Arc::clone(&signing), self.clock)?;
+                destinations.push(Destination { depositor, every: deposit.every });
+            }
+            let job = Job {
+                source: source.name.clone(),
+                postgres: &dump.postgres,
+                destinations,
+                needed: source.needed,
+                packer: packer.clone(),
+                state_dir: &plan.state_dir,
+                clock: self.clock,
+                random: super::random,
+            };
+            let progress = Arc::new(Progress::default());
+            let title = format!("backup {}", source.name);
+            let report = bar::watch(&title, &progress, self.json, backup::backup(&job, &progress)).await;
+            let report = report.map_err(Failure::from);
+            ended.push((source.name.clone(), report));
+        }
+        show::backups(&ended, self.json)?;
+        Ok(exit_code(&ended))
+    }
+
+    pub async fn list(&self, plan: Plan, options: &ListOptions) -> Result<u8, Failure> {
+        let inspectors = self.inspectors(&plan, "list", options.vault.as_deref())?;
+        let wanted: Vec<SourceName> = options.source.iter().cloned().collect();
+        let mut shelves = Vec::new();
+        for inspector in &inspectors {
+            for source in chosen(&plan.sources, &wanted)? {
+                let shelf = inspector.shelf(&source.name).await?;
+                let backups = inspector.judge_all(&source.name, &shelf, options.limit).await?;
+                shelves.push(show::Listed {
+                    vault: inspector.vault().to_owned(),
+                    source: source.name.clone(),
+                    more: shelf.len() - backups.len(),
+                    backups,
+                    findings: shelf.findings,
+                });
+            }
+        }
+        show::list(&shelves, self.clock.now(), self.json)?;
+        let damaged = shelves
+            .iter()
+            .flat_map(|listed| &listed.backups)
+            .any(|(_, standing)| matches!(standing, Standing::Damaged { .. }));
+        Ok(if damaged { Kind::Mismatch as u8 } else { 0 })
+    }
+
+    pub async fn show(&self, plan: Plan, options: &ShowOptions) -> Result<u8, Failure> {
+        let vault = options.vault.as_deref();
+        if plan.role() == Role::Inspector && options.identity.is_none() {
+            let inspectors = self.inspectors(&plan, "show", vault)?;
+            for inspector in &inspectors {
+                if let Some(sealed) = find(inspector, &plan.sources, &options.backup).await? {
+                    show::backup(inspector.vault(), &sealed, None, self.json)?;
+                    return Ok(0);
+                }
+            }
+            return Err(VerbError::NoSuchBackup(options.backup.clone()).into());
+        }
+        let (restorer, sealed) =
+            self.find_to_open(plan, "show", vault, options.identity.as_deref(), &options.backup).await?;
+        let opened = restorer.open_closed(sealed)?;
+        show::backup(restorer.inspector().vault(), &opened.sealed, Some(&opened.closed), self.json)?;
+        Ok(0)
+    }
+
+    pub async fn restore(&self, plan: Plan, options: &RestoreOptions) -> Result<u8, Failure> {
+        let source = chosen(&plan.sources, std::slice::from_ref(&options.source))?;
+        let source = source.first().ok_or_else(|| VerbError::NoSuchSource(options.source.clone()))?;
+        let order = Order {
+            source: options.source.clone(),
+            select: options.at.0.clone(),
+            to: target_address(options)?,
+            tables: options.tables.clone(),
+            jobs: jobs(options.jobs)?,
+            ownership: Ownership {
+                no_owner: options.no_owner,
+                no_privileges: options.no_privileges,
+                role: options.role.clone(),
+            },
+            globals: options.globals,
+            client_path: source.client_path.clone(),
+        };
+        let vault = vault_of(&plan.vaults, source, options.vault.as_deref())?.clone();
+        let restorer = self.restorer(plan, "restore", &vault, options.identity.as_deref())?;
+        let prepared = restore::prepare(&restorer, &order).await?;
+        if options.plan {
+            show::restore(&prepared.plan(&order), self.json)?;
+            return Ok(0);
+        }
+        let progress = Arc::new(Progress::default());
+        let title = format!("restore {}", options.source);
+        let restoring = restore::restore(&restorer, &order, prepared, &progress, self.clock);
+        let report = bar::watch(&title, &progress, self.json, restoring).await?;
+        show::restore(&report, self.json)?;
+        Ok(0)
+    }
+
+    pub async fn fetch(&self, plan: Plan, options: &FetchOptions) -> Result<u8, Failure> {
+        let (vault, identity) = (options.vault.as_deref(), options.identity.as_deref());
+        let (restorer, sealed) = self.find_to_open(plan, "fetch", vault, identity, &options.backup).await?;
+        let opened = restorer.open_closed(sealed)?;
+        let progress = Arc::new(Progress::default());
+        let fetching = fetch::fetch(&restorer, &opened, &options.output, &progress);
+        bar::watch("fetch", &progress, self.json, fetching).await?;
+        show::fetched(&options.output, &opened, self.json)?;
+        Ok(0)
+    }
+
+    /// The vault and the sealed backup with this id, ready to be opened.
+    async fn find_to_open(
+        &self,
+        plan: Plan,
+        verb: &'static str,
+        vault: Option<&str>,
+        identity: Option<&Path>,
+        backup: &BackupId,
+    ) -> Result<(Restorer, Sealed), Failure> {
+        let mut found = None;
+        for inspector in self.inspectors(&plan, verb, vault)? {
+            if let Some(sealed) = find(&inspector, &plan.sources, backup).await? {
+                found = Some((inspector.vault().to_owned(), sealed));
+                break;
+            }
+        }
+        let (vault, sealed) = found.ok_or_else(|| VerbError::NoSuchBackup(backup.clone()))?;
+        let settings = named_vault(&plan.vaults, &vault)?.clone();
+        Ok((self.restorer(plan, verb, &settings, identity)?, sealed))
+    }
+
+    fn inspectors(&self, plan: &Plan, verb: &'static str, vault: Option<&str>) -> Result<Vec<Inspector>, Failure> {
+        let verifying: &VerifyingKey = match &plan.keys {
+            Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => verifying,
+            Keys::Depositor(_) => {
+                return Err(VerbError::WrongRole { verb, found: plan.role(), wanted: "inspector or restorer" }.into());
+            }
+        };
+        let vaults = match vault {
+            Some(name) => vec![named_vault(&plan.vaults, name)?],
+            None => plan.vaults.iter().collect(),
+        };
+        let open = |settings| Inspector::open(settings, verifying.clone(), self.clock).map_err(Failure::from);
+        vaults.into_iter().map(open).collect()
+    }
+
+    fn restorer(
+        &self,
+        plan: Plan,
+        verb: &'static str,
+        vault: &VaultSettings,
+        identity: Option<&Path>,
+    ) -> Result<Restorer, Failure> {
+        let found = plan.role();
+        let (verifying, configured) = match plan.keys {
+            Keys::Restorer { verifying, identities } => (verifying, Some(identities)),
+            Keys::Inspector { verifying } => (verifying, None),
+            Keys::Depositor(_) => return Err(VerbError::WrongRole { verb, found, wanted: "restorer" }.into()),
+        };
+        let given = identity.map(read_identity).transpose()?;
+        let identities = given.or(configured).ok_or(VerbError::WrongRole { verb, found, wanted: "restorer" })?;
+        Ok(Restorer::open(vault, verifying, identities, self.clock)?)
+    }
+}
+
+fn read_identity(path: &Path) -> Result<Identities, VerbError> {
+    let failed = |why| VerbError::Identity { path: path.display().to_string(), why };
+    let secret = secret::read_closed(path).map_err(|error| failed(error.into()))?;
+    Identities::parse(&secret).map_err(failed)
+}
+
+/// The named sources in the configuration's order, or all.
+fn chosen<'a>(sources: &'a [SourcePlan], wanted: &[SourceName]) -> Result<Vec<&'a SourcePlan>, VerbError> {
+    if let Some(unknown) = wanted.iter().find(|name| !sources.iter().any(|source| source.name == **name)) {
+        return Err(VerbError::NoSuchSource(unknown.clone()));
+    }
+    Ok(sources.iter().filter(|source| wanted.is_empty() || wanted.contains(&source.name)).collect())
+}
+
+fn named_vault<'a>(vaults: &'a [VaultSettings], name: &str) -> Result<&'a VaultSettings, VerbError> {
+    vaults.iter().find(|vault| vault.name == name).ok_or_else(|| VerbError::NoSuchVault(name.to_owned()))
+}
+
+fn vault_of<'a>(
+    vaults: &'a [VaultSettings],
+    source: &SourcePlan,
+    name: Option<&str>,
+) -> Result<&'a VaultSettings, VerbError> {
+    match name {
+        Some(name) => named_vault(vaults, name),
+        None => Ok(&vaults[source.deposits[0].vault]),
+    }
+}
+
+async fn find(inspector: &Inspector, sources: &[SourcePlan], backup: &BackupId) -> Result<Option<Sealed>, RoleError> {
+    for source in sources {
+        let shelf = inspector.shelf(&source.name).await?;
+        match inspector.select(&source.name, &shelf, &Select::Id(backup.clone())).await {
+            Ok(sealed) => return Ok(Some(sealed)),
+            Err(RoleError::NoBackup { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
+}
+
+fn target_address(options: &RestoreOptions) -> Result<Address, VerbError> {
+    let mut address = Address::parse(&options.to).map_err(VerbError::To)?;
+    address.password = match &options.password_file {
+        Some(path) => Some(secret::read_closed(path).map_err(VerbError::Password)?),
+        None => std::env::var("PGPASSWORD").ok().map(|password| Secret::new(password.into_bytes())),
+    };
+    Ok(address)
+}
+
+fn jobs(wanted: Option<usize>) -> Result<usize, VerbError> {
+    let jobs = wanted.unwrap_or_else(|| super::world().cores.min(8));
+    if (1..=64).contains(&jobs) { Ok(jobs) } else { Err(VerbError::Jobs) }
+}
+
+/// 0 where every source is sealed in every vault; the error's own code where there is one source; 3 where some failed.
+fn exit_code(ended: &[(SourceName, Result<backup::Report, Failure>)]) -> u8 {
+    let codes: Vec<u8> = ended
+        .iter()
+        .map(|(_, ended)| match ended {
+            Err(failure) => failure.kind() as u8,
+            Ok(report) => match report.failures().next() {
+                None => 0,
+                Some((_, error)) if report.holding() < report.needed => error.kind() as u8,
+                Some(_) => Kind::SomeFailed as u8,
+            },
+        })
+        .collect();
+    match codes[..] {
+        [one] => one,
+        _ if codes.iter().all(|code| *code == 0) => 0,
+        _ => Kind::SomeFailed as u8,
+    }
+}

@@ -1,0 +1,282 @@
+//! restore: a sealed backup out of a vault into a new or empty database, compared at the end.
+//!
+//! It needs the vault, the verifying key and an identity, and nothing else of ours. Until the comparison has
+//! passed, the target carries a comment that says that it is incomplete.
+
+use crate::{
+    clock::{Clock, SignedDuration, Timestamp},
+    failure::{Explain, Kind},
+    layout::{BackupId, SourceName},
+    manifest::{Stream, Table},
+    progress::Progress,
+    role::{Finding, Opened, Restorer, RoleError, Select},
+    source::postgres::{
+        self, Address, Choice, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
+    },
+};
+use futures_util::FutureExt;
+use std::{io, path::PathBuf};
+
+/// What is wanted, and where to.
+pub struct Order {
+    pub source: SourceName,
+    pub select: Select,
+    pub to: Address,
+    /// `schema.table` each; empty: everything.
+    pub tables: Vec<String>,
+    pub jobs: usize,
+    pub ownership: Ownership,
+    /// Make the backup's roles first.
+    pub globals: bool,
+    pub client_path: Vec<PathBuf>,
+}
+
+/// What a restore would do, or has done.
+#[derive(Debug)]
+pub struct Report {
+    pub source: SourceName,
+    pub backup: BackupId,
+    pub snapshot_at: Timestamp,
+    pub sealed_at: Timestamp,
+    pub database: String,
+    pub created: bool,
+    pub tables: usize,
+    pub rows: u64,
+    pub packed_bytes: u64,
+    pub took: SignedDuration,
+    /// What came with a single table's choice and what could not.
+    pub left_out: Vec<String>,
+    pub warnings: Vec<String>,
+    pub findings: Vec<Finding>,
+    pub compared: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    #[error(transparent)]
+    Vault(#[from] RoleError),
+    #[error(transparent)]
+    Target(#[from] PostgresError),
+    #[error("database `{database}` is INCOMPLETE: restoring {step} failed")]
+    Incomplete { database: String, step: String, source: Box<RestoreError> },
+    #[error("database `{database}` is INCOMPLETE: it differs from the backup: {}", .differences.join("; "))]
+    Differs { database: String, differences: Vec<String> },
+    #[error("{step}")]
+    Machine { step: &'static str, source: io::Error },
+}
+
+impl Explain for RestoreError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Vault(error) => error.kind(),
+            Self::Target(error) => error.kind(),
+            Self::Incomplete { source, .. } => source.kind(),
+            Self::Differs { .. } => Kind::Mismatch,
+            Self::Machine { .. } => Kind::Failed,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Vault(error) => error.hint(),
+            Self::Target(error) => error.hint(),
+            Self::Incomplete { source, .. } => {
+                let drop_it = "Drop the database before the next try; nothing in the vault was changed.";
+                Some(source.hint().map_or(drop_it.to_owned(), |hint| format!("{hint} {drop_it}")))
+            }
+            Self::Differs { .. } => {
+                Some("Do not use this database as it is: restore again, or restore another backup.".into())
+            }
+            Self::Machine { .. } => None,
+        }
+    }
+}
+
+/// A backup that was found, verified and opened, and a target that may take it: nothing is changed yet.
+pub struct Prepared {
+    opened: Opened,
+    target: Target,
+    head: Head,
+    toc: Toc,
+    choice: Option<Choice>,
+    findings: Vec<Finding>,
+}
+
+pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, RestoreError> {
+    let inspector = restorer.inspector();
+    let shelf = inspector.shelf(&order.source).await?;
+    let sealed = inspector.select(&order.source, &shelf, &order.select).await?;
+    let opened = restorer.open_closed(sealed)?;
+    let source_major = postgres::major_of(&opened.sealed.manifest.engine.server);
+    let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path).await?;
+    let (head, toc) = fetch_head(restorer, &opened, &target).await?;
+    let choice = match &order.tables[..] {
+        [] => None,
+        tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
+    };
+    Ok(Prepared { opened, target, head, toc, choice, findings: shelf.findings })
+}
+
+impl Prepared {
+    /// What [`restore`] would do with it.
+    pub fn plan(&self, order: &Order) -> Report {
+        self.report(order, SignedDuration::ZERO, Vec::new(), false)
+    }
+
+    fn tables(&self) -> Vec<&Table> {
+        let chosen = |index: usize| match &self.choice {
+            Some(choice) => choice.tables.contains(&u32::try_from(index).expect("fewer than 2^32 tables")),
+            None => true,
+        };
+        self.opened
+            .closed
+            .tables
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| chosen(*index))
+            .map(|(_, table)| table)
+            .collect()
+    }
+
+    fn report(&self, order: &Order, took: SignedDuration, warnings: Vec<String>, compared: bool) -> Report {
+        let manifest = &self.opened.sealed.manifest;
+        let tables = self.tables();
+        let left_out =
+            self.opened.closed.left_out.iter().map(|left_out| format!("{}: {}", left_out.what, left_out.why));
+        let unchosen = self.choice.iter().flat_map(|choice| choice.left_out.iter().cloned());
+        Report {
+            source: manifest.source.clone(),
+            backup: manifest.backup.clone(),
+            snapshot_at: manifest.snapshot_at,
+            sealed_at: self.opened.sealed.sealed_at,
+            database: order.to.database.clone(),
+            created: self.target.created,
+            tables: tables.len(),
+            rows: tables.iter().map(|table| table.fingerprint.rows).sum(),
+            packed_bytes: manifest.packed_bytes(),
+            took,
+            left_out: left_out.chain(unchosen).collect(),
+            warnings,
+            findings: self.findings.clone(),
+            compared,
+        }
+    }
+}
+
+/// Loads a prepared backup. Any error after the first change says that the database is incomplete.
+pub async fn restore(
+    restorer: &Restorer,
+    order: &Order,
+    prepared: Prepared,
+    progress: &Progress,
+    clock: Clock,
+) -> Result<Report, RestoreError> {
+    let began_at = clock.now();
+    let mut warnings = Vec::new();
+    if order.globals {
+        warnings = run_globals(restorer, &prepared).await?;
+    }
+    if !(order.ownership.no_owner && order.ownership.no_privileges) {
+        prepared.target.insist_on_roles(&prepared.opened.closed.roles).await?;
+    }
+    prepared.target.begin(&prepared.opened.closed.database).await?;
+    let incomplete = |step: &str, source: RestoreError| RestoreError::Incomplete {
+        database: order.to.database.clone(),
+        step: step.to_owned(),
+        source: Box::new(source),
+    };
+    run_section(&prepared, Section::PreData, order.jobs).await.map_err(|error| incomplete("the schema", error))?;
+    load_rows(restorer, order, &prepared, progress).await.map_err(|error| incomplete("rows", error))?;
+    stream_archive(restorer, &prepared).await.map_err(|error| incomplete("sequences and large objects", error))?;
+    run_section(&prepared, Section::PostData, order.jobs)
+        .await
+        .map_err(|error| incomplete("indexes and constraints", error))?;
+    if prepared.choice.is_none() {
+        let applying = prepared.target.apply_properties(&prepared.opened.closed.database).await;
+        applying.map_err(|error| incomplete("the database's settings", error.into()))?;
+    }
+    let differences =
+        compare(order, &prepared, progress).await.map_err(|error| incomplete("(the comparison)", error))?;
+    if !differences.is_empty() {
+        return Err(RestoreError::Differs { database: order.to.database.clone(), differences });
+    }
+    let completing = prepared.target.complete(&prepared.opened.closed.database).await;
+    completing.map_err(|error| incomplete("the mark's removal", error.into()))?;
+    let took = clock.now().duration_since(began_at);
+    Ok(prepared.report(order, took, warnings, true))
+}
+
+/// Fetches the archive's segments until they hold its whole table of contents.
+async fn fetch_head(restorer: &Restorer, opened: &Opened, target: &Target) -> Result<(Head, Toc), RestoreError> {
+    let failed = |source| RestoreError::Machine { step: "keeping the archive's head in memory", source };
+    let mut head = Head::new().map_err(failed)?;
+    for (receipt, contents) in opened.segments().filter(|(receipt, _)| receipt.stream == Stream::Archive) {
+        head.append(&restorer.plaintext(receipt, contents).await?).map_err(failed)?;
+        if let Some(toc) = head.toc(&target.clients).await? {
+            return Ok((head, toc));
+        }
+    }
+    Err(PostgresError::ClaimBroken { why: "pg_restore cannot list the archive".into() }.into())
+}
+
+async fn run_globals(restorer: &Restorer, prepared: &Prepared) -> Result<Vec<String>, RestoreError> {
+    let mut script = Vec::new();
+    for (receipt, contents) in prepared.opened.segments().filter(|(receipt, _)| receipt.stream == Stream::Globals) {
+        script.extend(restorer.plaintext(receipt, contents).await?);
+    }
+    Ok(prepared.target.run_globals(&script).await?)
+}
+
+async fn run_section(prepared: &Prepared, section: Section, jobs: usize) -> Result<(), RestoreError> {
+    Ok(prepared.target.run_section(section, &prepared.head, prepared.choice.as_ref(), jobs).await?)
+}
+
+async fn load_rows(
+    restorer: &Restorer,
+    order: &Order,
+    prepared: &Prepared,
+    progress: &Progress,
+) -> Result<(), RestoreError> {
+    let opened = &prepared.opened;
+    let fetch = |index: usize| {
+        async move {
+            let (receipt, contents) = (&opened.sealed.manifest.segments[index], &opened.closed.segments[index]);
+            let plaintext = restorer.plaintext(receipt, contents).await?;
+            progress.moved(receipt.size);
+            Ok(plaintext)
+        }
+        .boxed()
+    };
+    let chosen = prepared.choice.as_ref().map(|choice| &choice.tables);
+    postgres::load(&prepared.target, &opened.closed, chosen, order.jobs, &fetch, progress).await
+}
+
+/// Feeds the whole archive to pg_restore for what is in it as data: sequences' values, large objects, the rows of
+/// tables that were not claimed. It streams, so memory does not depend on its size.
+async fn stream_archive(restorer: &Restorer, prepared: &Prepared) -> Result<(), RestoreError> {
+    let mut loading = prepared.target.begin_data(prepared.choice.as_ref())?;
+    for (receipt, contents) in prepared.opened.segments().filter(|(receipt, _)| receipt.stream == Stream::Archive) {
+        let plaintext = restorer.plaintext(receipt, contents).await?;
+        if !loading.feed(&plaintext).await? {
+            break;
+        }
+    }
+    Ok(loading.finish().await?)
+}
+
+async fn compare(order: &Order, prepared: &Prepared, progress: &Progress) -> Result<Vec<String>, RestoreError> {
+    let closed = &prepared.opened.closed;
+    let encoding = &closed.database.encoding;
+    let tables = prepared.tables();
+    let differences = postgres::compare(&order.to, encoding, &tables, order.jobs, progress).await?;
+    let mut said: Vec<String> = differences.iter().map(Difference::to_string).collect();
+    if prepared.choice.is_none() {
+        said.extend(prepared.target.compare_sequences(&closed.sequences).await?);
+    }
+    Ok(said)
+}
+
+/// Names of the tables that a plan or a report speaks of.
+pub fn table_names(tables: &[Table]) -> impl Iterator<Item = String> {
+    tables.iter().map(|table| qualified(&table.schema, &table.name))
+}
