@@ -69,6 +69,13 @@ pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found
     }
 }
 
+/// A schedule is not a scheduler: until something calls us, nothing is backed up.
+pub fn timing(name: &str, schedule: Option<&str>, zone: &jiff::tz::TimeZone) -> Option<Found> {
+    let (schedule, zone) = (schedule?, zone.iana_name().unwrap_or("UTC"));
+    let what = format!("wanted at `{schedule}` ({zone}): let cron or a systemd timer call `strongroom backup {name}`");
+    Some(Found::note(&format!("source {name}"), what))
+}
+
 pub async fn deposit(depositor: &Depositor) -> Vec<Found> {
     let place = format!("vault {}", depositor.vault());
     judged(&place, &depositor.describe(), depositor.vault(), depositor.protection().await)

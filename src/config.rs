@@ -16,10 +16,10 @@ mod table;
 mod vault;
 
 pub use self::{
-    mistake::{BadConfig, Mistake},
+    mistake::BadConfig,
     origin::BLANK,
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
-    plan::{Deposit, DepositorKeys, DumpPlan, Keys, Objectives, Plan, Role, SourcePlan},
+    plan::{DepositorKeys, Keys, Plan, Role, SourcePlan},
     vault::read_name as read_vault_name,
 };
 

@@ -138,10 +138,6 @@ impl SigningKey {
         boxed.into_unencrypted_secret_key().map_err(not_a_key).map(Self)
     }
 
-    pub fn verifying_key(&self) -> VerifyingKey {
-        VerifyingKey(PublicKey::from_secret_key(&self.0).expect("every minisign secret key holds its public half"))
-    }
-
     /// A signature file as `minisign -S` writes it; `trusted_comment` is signed along.
     pub fn sign(&self, message: &[u8], trusted_comment: &str) -> String {
         minisign::sign(None, &self.0, message, Some(trusted_comment), Some("signature of a Strongroom manifest"))

@@ -29,6 +29,8 @@ pub struct Order {
     /// Make the backup's roles first.
     pub globals: bool,
     pub client_path: Vec<PathBuf>,
+    /// SQL whose first column must be true in the restored database.
+    pub checks: Vec<String>,
 }
 
 /// What a restore would do, or has done.
@@ -97,7 +99,6 @@ pub struct Prepared {
     opened: Opened,
     target: Target,
     head: Head,
-    toc: Toc,
     choice: Option<Choice>,
     findings: Vec<Finding>,
 }
@@ -114,7 +115,7 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
         [] => None,
         tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
     };
-    Ok(Prepared { opened, target, head, toc, choice, findings: shelf.findings })
+    Ok(Prepared { opened, target, head, choice, findings: shelf.findings })
 }
 
 impl Prepared {
@@ -272,6 +273,7 @@ async fn compare(order: &Order, prepared: &Prepared, progress: &Progress) -> Res
     let mut said: Vec<String> = differences.iter().map(Difference::to_string).collect();
     if prepared.choice.is_none() {
         said.extend(prepared.target.compare_sequences(&closed.sequences).await?);
+        said.extend(prepared.target.failed_checks(&order.checks).await?);
     }
     Ok(said)
 }

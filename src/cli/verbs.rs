@@ -82,6 +82,7 @@ impl Door {
                 for source in &plan.sources {
                     if let Some(dump) = &source.dump {
                         found.extend(check::source(&source.name, &dump.postgres).await);
+                        found.extend(check::timing(source.name.as_str(), dump.schedule.as_deref(), &dump.time_zone));
                     }
                 }
                 for vault in &plan.vaults {
@@ -197,6 +198,7 @@ impl Door {
             },
             globals: options.globals,
             client_path: source.client_path.clone(),
+            checks: source.checks.clone(),
         };
         let vault = vault_of(&plan.vaults, source, options.vault.as_deref())?.clone();
         let restorer = self.restorer(plan, "restore", &vault, options.identity.as_deref())?;

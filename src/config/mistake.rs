@@ -90,6 +90,7 @@ impl Notes {
         self.asked.borrow_mut().insert(format!("{section}.{key}"));
     }
 
+    #[cfg(test)]
     pub fn keys_asked_for(&self) -> BTreeSet<String> {
         self.asked.borrow().clone()
     }

@@ -73,6 +73,7 @@ pub struct SourcePlan {
     pub deposits: Vec<Deposit>,
     /// How many of `deposits` make the source protected: 1 to their number.
     pub needed: usize,
+    #[cfg_attr(not(test), expect(dead_code, reason = "checked here, judged by the watcher"))]
     pub objectives: Objectives,
     /// SQL that a drill runs on the restored database; every first column must be true.
     pub checks: Vec<String>,

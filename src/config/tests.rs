@@ -1,6 +1,6 @@
 //! Tests of whole files: what loads, what is refused, and what no report may repeat.
 
-use super::*;
+use super::{plan::Deposit, *};
 use crate::{
     clock::SignedDuration,
     failure::Explain as _,

@@ -8,13 +8,15 @@ use crate::{
     layout::{self, ObjectKey},
     manifest::{Closed, Contents, Receipt},
     segment::{self, UnpackError},
-    vault::VaultSettings,
+    vault::{VaultError, VaultSettings},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 const CLOSED_BYTES_MAX: u64 = 1 << 30;
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Cheap to clone for each loader.
 #[derive(Clone)]
@@ -69,11 +71,26 @@ impl Restorer {
     /// One segment's packed bytes, by version id, exactly as the receipt says.
     pub async fn fetch(&self, receipt: &Receipt) -> Result<Bytes, RoleError> {
         let key = ObjectKey::listed(receipt.key.as_str());
-        let bytes = self.inspector.vault.get(&key, &receipt.version, receipt.size).await?;
+        let bytes = self.get(&key, receipt).await?;
         if bytes.len() as u64 != receipt.size || Blake3::of(&bytes) != receipt.blake3 {
             return Err(self.damaged(&receipt.key, "is not what was deposited"));
         }
         Ok(bytes)
+    }
+
+    /// A body that broke off, or a server that was away for a moment, is asked again: a restore is long.
+    async fn get(&self, key: &ObjectKey, receipt: &Receipt) -> Result<Bytes, VaultError> {
+        let mut tried = 1;
+        loop {
+            match self.inspector.vault.get(key, &receipt.version, receipt.size).await {
+                Err(error @ VaultError::Unreachable { .. }) if tried < TRIES => {
+                    tracing::warn!(tried, %error, "asking again");
+                    tokio::time::sleep(PAUSE * tried).await;
+                    tried += 1;
+                }
+                ended => return ended,
+            }
+        }
     }
 
     /// One segment's plaintext, exactly as the closed part says. Decrypts on the calling thread.

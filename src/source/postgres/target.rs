@@ -32,7 +32,6 @@ pub struct Ownership {
 pub struct Target {
     pub address: Address,
     pub clients: Clients,
-    pub server: Server,
     /// Made by us just now, rather than found empty.
     pub created: bool,
     pub ownership: Ownership,
@@ -84,7 +83,7 @@ impl Target {
             comment = session.client.query_one(COMMENT, &[]).await.map_err(looking())?.get(0);
         }
         let clients = Clients::find(server.major, client_path).await?;
-        Ok(Self { address: address.clone(), clients, server, created, ownership, comment })
+        Ok(Self { address: address.clone(), clients, created, ownership, comment })
     }
 
     /// Insists on the roles that owners and privileges will name.
@@ -259,6 +258,27 @@ impl Target {
             }
         }
         Ok(differences)
+    }
+
+    /// The owner's own checks that are not true here, in words.
+    pub async fn failed_checks(&self, checks: &[String]) -> Result<Vec<String>, PostgresError> {
+        let session = connect(&self.address, None).await?;
+        // The owner wrote them for an ordinary session of this database.
+        let unpinning = session.client.batch_execute("RESET search_path; RESET timezone; RESET datestyle").await;
+        unpinning.map_err(PostgresError::query("preparing the checks"))?;
+        let mut failed = Vec::new();
+        for check in checks {
+            let row = session
+                .client
+                .query_opt(check, &[])
+                .await
+                .map_err(PostgresError::query(format!("checking `{check}`")))?;
+            let held = row.is_some_and(|row| row.try_get::<_, Option<bool>>(0).is_ok_and(|held| held == Some(true)));
+            if !held {
+                failed.push(format!("check `{check}` is not true"));
+            }
+        }
+        Ok(failed)
     }
 }
 

@@ -182,7 +182,7 @@ async fn a_dead_port_is_reported_soon_and_readably() {
     for lock in [LockPolicy::BucketDefault, LockPolicy::PerObject] {
         let began = Instant::now();
         let refused = open(server(lock), CLOCK).put(&key("v1/x"), Bytes::new(), Md5::of(b"")).await.unwrap_err();
-        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
         assert_eq!(
             refused.to_string(),
             "vault `offsite`: cannot reach http://127.0.0.1:1: tcp connect error: Connection refused (os error 111)"
@@ -206,45 +206,5 @@ async fn every_call_is(vault: &Vault, expected: impl Fn(&VaultError) -> bool, ki
         assert!(expected(&error), "{error}");
         assert_eq!(error.kind(), kind);
         assert!(error.to_string().contains(said), "{error}");
-    }
-}
-#[tokio::test(flavor = "multi_thread")]
-async fn tmp_tls() {
-    let mut s = crate::vault::S3Settings {
-        bucket: "b".into(),
-        prefix: String::new(),
-        endpoint: Some("https://127.0.0.1:18124".into()),
-        region: "us-east-1".into(),
-        path_style: true,
-        credentials: keys("admin", "adminsecret"),
-        lock: LockPolicy::PerObject,
-    };
-    let clock = crate::vault::s3::server_clock::ServerClock::unseen(CLOCK);
-    let c = crate::vault::s3::client::open(&s, &clock).unwrap();
-    match c.create_bucket().bucket("b").object_lock_enabled_for_bucket(true).send().await {
-        Ok(_) => {}
-        Err(e) => eprintln!("TLS {}", aws_sdk_s3::error::DisplayErrorContext(e)),
-    }
-    let body: Vec<u8> = (0..32u32 << 20).map(|i| (i.wrapping_mul(2654435761) >> 24) as u8).collect();
-    for e in ["https://127.0.0.1:18124", "http://127.0.0.1:18123"] {
-        s.endpoint = Some(e.into());
-        let v = open(s.clone(), CLOCK);
-        let md5 = Md5::of(&body);
-        let b = Instant::now();
-        match v.put(&key("v1/big"), body.clone().into(), md5).await {
-            Ok(p) => {
-                eprintln!("{e} put {:?}", b.elapsed());
-                let b = Instant::now();
-                let got = v.get(&key("v1/big"), &p.version, 32 << 20).await.unwrap();
-                assert!(got == body);
-                eprintln!("get {:?}", b.elapsed());
-                for _ in 0..3 {
-                    let b = Instant::now();
-                    v.put(&key("v1/big"), body.clone().into(), md5).await.unwrap();
-                    eprintln!("put {:?}", b.elapsed());
-                }
-            }
-            Err(e) => eprintln!("{:?} {e}", b.elapsed()),
-        }
     }
 }

@@ -25,12 +25,14 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
-const OPERATION_TIMEOUT: Duration = Duration::from_secs(600);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(300);
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(1200);
 /// A stream that moves nothing for so long is broken; the SDK's own 5 s would break slow uplinks.
 const STALL_GRACE: Duration = Duration::from_secs(30);
-/// Five attempts, each pause at most 5 s: a dead port is reported within ten seconds, a throttled PUT gets through.
+/// Five attempts, pauses doubling from half a second: a dead port is reported within eight seconds, and a throttled
+/// PUT gets through.
 const ATTEMPTS: u32 = 5;
+const BACKOFF_MIN: Duration = Duration::from_millis(500);
 const BACKOFF_MAX: Duration = Duration::from_secs(5);
 
 pub fn open(settings: &S3Settings, server_clock: &ServerClock) -> Result<Client, SecretError> {
@@ -42,7 +44,12 @@ pub fn open(settings: &S3Settings, server_clock: &ServerClock) -> Result<Client,
         // No checksum but the ones we give: a second one, or a trailer, is refused by some servers.
         .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
         .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(BACKOFF_MAX))
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(ATTEMPTS)
+                .with_initial_backoff(BACKOFF_MIN)
+                .with_max_backoff(BACKOFF_MAX),
+        )
         .timeout_config(
             TimeoutConfig::builder()
                 .connect_timeout(CONNECT_TIMEOUT)
