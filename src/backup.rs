@@ -219,11 +219,8 @@ async fn open_lanes<'a>(
             term: depositor.term(),
             recipients: job.packer.recipients().names(),
         };
-        let (protected, mut notes) = match depositor.insist_protected().await {
-            Ok(notes) => (Ok(()), notes),
-            Err(error) => (Err(error.into()), Vec::new()),
-        };
-        notes.extend(record.set_aside.iter().map(|why| format!("a new chain begins: {why}")));
+        let protected = depositor.insist_protected().await.map_err(BackupError::from);
+        let notes = record.set_aside.iter().map(|why| format!("a new chain begins: {why}")).collect();
         let draft = Mutex::new(protected.map(|()| ManifestDraft::begin(header)));
         lanes.push(Lane { depositor, record, notes, draft });
     }

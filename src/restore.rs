@@ -267,7 +267,7 @@ async fn stream_archive(restorer: &Restorer, prepared: &Prepared) -> Result<(), 
 
 async fn compare(order: &Order, prepared: &Prepared, progress: &Progress) -> Result<Vec<String>, RestoreError> {
     let closed = &prepared.opened.closed;
-    let encoding = &closed.database.encoding;
+    let encoding = postgres::text_encoding(&closed.database.encoding);
     let tables = prepared.tables();
     let differences = postgres::compare(&order.to, encoding, &tables, order.jobs, progress).await?;
     let mut said: Vec<String> = differences.iter().map(Difference::to_string).collect();

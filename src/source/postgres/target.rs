@@ -10,7 +10,7 @@ use super::{
     toc::Head,
 };
 use crate::{
-    manifest::{Database, Sequence},
+    manifest::{Database, Sequence, Setting},
     source::child::{self, MemoryFile, Running},
 };
 use std::{io, path::PathBuf, process::Stdio};
@@ -63,9 +63,7 @@ impl Target {
     ) -> Result<Self, PostgresError> {
         let (session, created) = match connect(address, None).await {
             Ok(session) => (session, false),
-            Err(PostgresError::NoSuchDatabase { .. }) => {
-                (connect(&address.with_database("postgres"), None).await?, true)
-            }
+            Err(PostgresError::NoSuchDatabase { .. }) => (maintenance(address).await?, true),
             Err(error) => return Err(error),
         };
         let server = Server::of(&session.client).await?;
@@ -88,8 +86,8 @@ impl Target {
 
     /// Insists on the roles that owners and privileges will name.
     pub async fn insist_on_roles(&self, roles: &[String]) -> Result<(), PostgresError> {
-        let somewhere = if self.created { self.address.with_database("postgres") } else { self.address.clone() };
-        let session = connect(&somewhere, None).await?;
+        let session =
+            if self.created { maintenance(&self.address).await? } else { connect(&self.address, None).await? };
         const MISSING: &str = "SELECT r FROM unnest($1::text[]) r WHERE r NOT IN (SELECT rolname FROM pg_roles)";
         let rows = session.client.query(MISSING, &[&roles]).await.map_err(PostgresError::query("asking for roles"))?;
         let missing: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
@@ -99,7 +97,7 @@ impl Target {
     /// Makes the database where it is not there yet, equal to the source's, and marks it as incomplete.
     pub async fn begin(&self, like: &Database) -> Result<(), PostgresError> {
         if self.created {
-            let session = connect(&self.address.with_database("postgres"), None).await?;
+            let session = maintenance(&self.address).await?;
             let statement = self.create_statement(like);
             session.client.batch_execute(&statement).await.map_err(PostgresError::query("creating the database"))?;
         }
@@ -219,12 +217,17 @@ impl Target {
         let session = connect(&self.address, None).await?;
         let database = quoted(&self.address.database);
         let applying = |what: &str| PostgresError::query(format!("applying {what} to the database"));
-        for setting in &like.settings {
-            let (name, value) = setting.split_once('=').unwrap_or((setting, ""));
-            // FROM CURRENT quotes lists as each setting wants them; psql could not know.
-            let taking = session.client.execute("SELECT set_config($1, $2, false)", &[&name, &value]).await;
-            taking.map_err(applying(name))?;
-            let keep = format!("ALTER DATABASE {database} SET {} FROM CURRENT", setting_name(name));
+        for Setting { role, name, value } in &like.settings {
+            let whose = match role {
+                Some(_) if self.ownership.no_owner => continue,
+                Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", quoted(role)),
+                None => format!("ALTER DATABASE {database}"),
+            };
+            // FROM CURRENT quotes lists as each setting wants them. What cannot be set in a session is a list of
+            // libraries.
+            let taken = session.client.execute("SELECT set_config($1, $2, false)", &[&name, &value]).await.is_ok();
+            let value = if taken { "FROM CURRENT".to_owned() } else { format!("TO {}", literals(value)) };
+            let keep = format!("{whose} SET {} {value}", setting_name(name));
             session.client.batch_execute(&keep).await.map_err(applying(name))?;
         }
         if self.ownership.no_privileges || like.grants.is_empty() {
@@ -282,9 +285,23 @@ impl Target {
     }
 }
 
+/// A session in a database that is there before any other.
+async fn maintenance(address: &Address) -> Result<Session, PostgresError> {
+    match connect(&address.with_database("postgres"), None).await {
+        Err(PostgresError::NoSuchDatabase { .. }) => connect(&address.with_database("template1"), None).await,
+        ended => ended,
+    }
+}
+
 /// Custom settings have dots and are written as they are; all others are plain words.
 fn setting_name(name: &str) -> String {
     name.split('.').map(quoted).collect::<Vec<_>>().join(".")
+}
+
+/// `'a', 'b'` of a list as the catalog keeps it.
+fn literals(list: &str) -> String {
+    let literal = |item: &str| format!("'{}'", item.trim().trim_matches('"').replace('\'', "''"));
+    list.split(',').map(literal).collect::<Vec<_>>().join(", ")
 }
 
 /// A database name that cannot be taken for a connection string.
