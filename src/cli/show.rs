@@ -5,6 +5,7 @@ use crate::{
     backup::{self, Outcome, VaultOutcome},
     check::{Found, Verdict},
     clock::{Timestamp, spoken, whole_second},
+    failure::Explain,
     layout::{BackupId, SourceName},
     manifest::Closed,
     restore::{self, table_names},
@@ -43,8 +44,12 @@ fn table(header: &[&str]) -> Table {
 
 /// The error, its causes and its hint, on standard error.
 pub fn failure(failure: &Failure, as_json: bool) {
-    let mut text = failure.to_string();
-    let mut cause = failure.source();
+    explained("", &**failure, as_json);
+}
+
+fn explained(place: &str, error: &dyn Explain, as_json: bool) {
+    let mut text = format!("{place}{error}");
+    let mut cause = error.source();
     while let Some(inner) = cause {
         let inner_text = inner.to_string();
         if !text.contains(&inner_text) {
@@ -54,10 +59,10 @@ pub fn failure(failure: &Failure, as_json: bool) {
     }
     let mut stderr = anstream::stderr();
     let written = if as_json {
-        let error = json!({ "error": text, "exit_code": failure.kind() as u8, "hint": failure.hint() });
+        let error = json!({ "error": text, "exit_code": error.kind() as u8, "hint": error.hint() });
         writeln!(stderr, "{error}")
     } else {
-        let hint = failure.hint().map_or(String::new(), |hint| format!("\n{} {hint}", "hint:".bold()));
+        let hint = error.hint().map_or(String::new(), |hint| format!("\n{} {hint}", "hint:".bold()));
         writeln!(stderr, "{} {text}{hint}", "error:".red().bold())
     };
     // Standard error is gone: the exit code is all that is left to say.
@@ -88,38 +93,35 @@ pub fn backups(ended: &[(SourceName, Result<backup::Report, Failure>)], as_json:
         let all: Vec<Value> = ended.iter().map(|(source, ended)| backup_json(source, ended)).collect();
         return print_json(&json!({ "sources": all }));
     }
-    for (_, ended) in ended {
+    for (source, ended) in ended {
+        let place = format!("source {source}: ");
         match ended {
-            Err(error) => failure(error, false),
-            Ok(report) => print(&backup_text(report))?,
+            Err(error) => explained(&place, &**error, false),
+            Ok(report) => {
+                print(&backup_text(report))?;
+                report.failures().for_each(|(_, error)| explained(&place, error, false));
+            }
         }
     }
     Ok(())
 }
 
 fn backup_text(report: &backup::Report) -> String {
-    let mut text = String::new();
+    let mut text = format!("{} {}\n", report.source, report.backup);
     if report.segments > 0 {
         let (tables, rows, segments) = (report.tables, report.rows, report.segments);
         let (raw, packed) = (ByteSize(report.raw_bytes), ByteSize(report.packed_bytes));
         let took = spoken(report.took);
-        text += &format!(
-            "{} {}: {tables} tables, {rows} rows, {raw} packed to {packed} in {segments} segments, {took}\n",
-            report.source, report.backup
-        );
+        text += &format!("  {tables} tables, {rows} rows, {raw} packed to {packed} in {segments} segments, {took}\n");
     }
     for VaultOutcome { vault, notes, outcome } in &report.vaults {
         text += &match outcome {
             Outcome::Sealed { lock, locked_until, .. } => {
-                let until = locked_until.map_or(String::new(), |until| format!(" until {until}"));
+                let until = locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
                 format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock))
             }
             Outcome::NotDue => format!("  not due in {vault}\n"),
-            Outcome::Failed(error) => {
-                let hint =
-                    crate::failure::Explain::hint(error).map_or(String::new(), |hint| format!("\n    hint: {hint}"));
-                format!("  {} in {vault}: {error}{hint}\n", "NOT SEALED".red().bold())
-            }
+            Outcome::Failed(_) => format!("  {} in {vault}\n", "NOT SEALED".red().bold()),
         };
         text.extend(notes.iter().map(|note| format!("    note: {note}\n")));
     }
@@ -208,7 +210,7 @@ fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 5] {
     match standing {
         Standing::Sealed(sealed) => {
             let manifest = &sealed.manifest;
-            let until = manifest.locked_until.map_or_else(dash, |until| until.to_string());
+            let until = manifest.locked_until.map_or_else(dash, |until| whole_second(until).to_string());
             let age = spoken(now.duration_since(manifest.snapshot_at));
             [
                 "sealed".to_owned(),
@@ -253,7 +255,7 @@ pub fn backup(vault: &str, sealed: &Sealed, closed: Option<&Closed>, as_json: bo
         });
         return print_json(&open);
     }
-    let until = manifest.locked_until.map_or(String::new(), |until| format!(" until {until}"));
+    let until = manifest.locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
     let previous = manifest
         .chain
         .previous

@@ -175,7 +175,8 @@ fn vectors_rows_have_the_fingerprints_of_the_closed_part() {
     for vector in vectors() {
         let closed = vector.closed();
         let mut recomputed = vec![Fingerprint::default(); closed.tables.len()];
-        for (_, contents, plaintext) in vector.segments().iter().filter(|(receipt, ..)| receipt.stream == Stream::Data) {
+        for (_, contents, plaintext) in vector.segments().iter().filter(|(receipt, ..)| receipt.stream == Stream::Data)
+        {
             let rows = rows(plaintext);
             assert_eq!(rows.len(), contents.pieces.len());
             for (piece, rows) in contents.pieces.iter().zip(rows) {
