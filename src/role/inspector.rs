@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 
 const SEAL_BYTES_MAX: u64 = 4 << 10;
 const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+/// An unproven manifest is not worth more.
+const DOUBTED_BYTES_MAX: u64 = 32 << 20;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
 const VERSIONS_TRIED: usize = 20;
 /// Servers keep LastModified to the second: seals this close are ordered by their sequence numbers.
@@ -144,8 +146,13 @@ impl Inspector {
     }
 
     /// The wanted backup, if it is whole. A damaged one in its place is an error: nothing older is given instead
-    /// unless it was asked for.
-    pub async fn select(&self, source: &SourceName, shelf: &Shelf, select: &Select) -> Result<Sealed, RoleError> {
+    /// unless it was asked for. What was passed over on the way is told.
+    pub async fn select(
+        &self,
+        source: &SourceName,
+        shelf: &Shelf,
+        select: &Select,
+    ) -> Result<(Sealed, Vec<Finding>), RoleError> {
         let mut doubtful = Vec::new();
         let mut best: Option<Sealed> = None;
         for (backup, folder) in shelf.folders.iter().filter(|(backup, _)| select.may_be(backup)) {
@@ -182,7 +189,7 @@ impl Inspector {
             Some((object, _)) => {
                 Err(self.damaged(object, "is not our signature, and its manifest continues the chain"))
             }
-            None => Ok(best),
+            None => Ok((best, doubtful.iter().map(|(object, _)| passed_over(object)).collect())),
         }
     }
 
@@ -239,7 +246,7 @@ impl Inspector {
     /// What an unproven manifest says it follows: worth nothing but a doubt.
     async fn claim_of(&self, folder: &Folder) -> Result<Option<Blake3>, RoleError> {
         let Some(version) = folder.manifests.first() else { return Ok(None) };
-        let bytes = self.read(version, MANIFEST_BYTES_MAX).await?;
+        let bytes = self.read(version, DOUBTED_BYTES_MAX).await?;
         let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
         Ok(manifest.and_then(|manifest| Some(manifest.chain.previous?.manifest)))
     }
@@ -259,6 +266,10 @@ impl Inspector {
     fn damaged(&self, object: &ObjectKey, why: &str) -> RoleError {
         RoleError::Damaged { vault: self.vault().to_owned(), object: object.to_string(), why: why.to_owned() }
     }
+}
+
+fn passed_over(seal: &ObjectKey) -> Finding {
+    Finding { object: seal.to_string(), what: "is missing or not our signature: this newer backup was passed over" }
 }
 
 impl Folder {

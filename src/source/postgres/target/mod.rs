@@ -1,23 +1,22 @@
 //! target: the database that a backup is restored into: empty or made for it, and marked until it is whole.
 
+mod properties;
+mod sections;
+
+pub use sections::Section;
+
 use super::{
     Address, PostgresError, Server,
-    choice::Choice,
-    clients::{Clients, Connection},
+    clients::Clients,
     connect::{Session, connect},
-    globals::DATABASE,
     tables::quoted,
-    toc::Head,
 };
 use crate::{
-    manifest::{Database, Sequence, Setting},
-    source::child::{self, MemoryFile, Running},
+    manifest::Database,
+    source::child::{self},
 };
-use std::{io, path::PathBuf, process::Stdio};
-use tokio::{
-    io::AsyncWriteExt,
-    process::{ChildStdin, Command},
-};
+use std::{path::PathBuf, process::Stdio};
+use tokio::io::AsyncWriteExt;
 
 /// How ownership and privileges come back.
 #[derive(Clone, Debug, Default)]
@@ -151,52 +150,6 @@ impl Target {
         Ok(session)
     }
 
-    /// Restores one section that holds no rows; the archive's head is enough for it.
-    pub async fn run_section(
-        &self,
-        section: Section,
-        head: &Head,
-        choice: Option<&Choice>,
-        jobs: usize,
-    ) -> Result<(), PostgresError> {
-        let failed = |source| PostgresError::Packing { step: "preparing pg_restore", source };
-        let list = choice.map(Choice::list).transpose().map_err(failed)?;
-        let (mut command, _connection) = self.pg_restore(section.name(), list.as_ref()).map_err(failed)?;
-        if section == Section::PostData {
-            command.arg(format!("--jobs={jobs}"));
-        }
-        command.arg(head.path());
-        child::start(command)?.succeed().await?;
-        Ok(())
-    }
-
-    /// Begins to restore what the archive holds as data; it is fed whole.
-    pub fn begin_data(&self, choice: Option<&Choice>) -> Result<DataLoading, PostgresError> {
-        let failed = |source| PostgresError::Packing { step: "preparing pg_restore", source };
-        let list = choice.map(Choice::list).transpose().map_err(failed)?;
-        let (mut command, connection) = self.pg_restore(Section::Data.name(), list.as_ref()).map_err(failed)?;
-        command.stdin(Stdio::piped());
-        let mut running = child::start(command)?;
-        let stdin = running.stdin();
-        Ok(DataLoading { running, stdin: Some(stdin), _list: list, _connection: connection })
-    }
-
-    /// pg_restore with our connection and ownership, and with `list` as its choice of entries.
-    fn pg_restore(&self, section: &str, list: Option<&MemoryFile>) -> io::Result<(Command, Connection)> {
-        let (mut command, connection) = self.clients.command("pg_restore", &self.address)?;
-        command
-            .args(["--exit-on-error", "--no-password"])
-            .arg(format!("--section={section}"))
-            .arg(format!("--dbname={}", conninfo(&self.address.database)));
-        let flags = [("--no-owner", self.ownership.no_owner), ("--no-privileges", self.ownership.no_privileges)];
-        command.args(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag));
-        command.args(list.map(|list| format!("--use-list={}", list.path())));
-        command.args(self.ownership.role.as_ref().map(|role| format!("--role={role}")));
-        // On as many cores as jobs, PostgreSQL's own parallel index builds only get in each other's way.
-        command.env("PGOPTIONS", "-c timezone=UTC -c lc_monetary=C -c max_parallel_maintenance_workers=0");
-        Ok((command, connection))
-    }
-
     /// Runs the backup's globals script with psql. Roles that exist already are left as they are; what else went
     /// wrong is told, and missing roles are found by [`Target::insist_on_roles`].
     pub async fn run_globals(&self, script: &[u8]) -> Result<Vec<String>, PostgresError> {
@@ -212,76 +165,10 @@ impl Target {
         Ok(ended.said.into_iter().filter(|line| !line.contains("already exists")).collect())
     }
 
-    /// The database's own settings and grants, whatever it is called here.
-    pub async fn apply_properties(&self, like: &Database) -> Result<(), PostgresError> {
-        let session = connect(&self.address, None).await?;
-        let database = quoted(&self.address.database);
-        let applying = |what: &str| PostgresError::query(format!("applying {what} to the database"));
-        for Setting { role, name, value } in &like.settings {
-            let whose = match role {
-                Some(_) if self.ownership.no_owner => continue,
-                Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", quoted(role)),
-                None => format!("ALTER DATABASE {database}"),
-            };
-            // FROM CURRENT quotes lists as each setting wants them. What cannot be set in a session is a list of
-            // libraries.
-            let taken = session.client.execute("SELECT set_config($1, $2, false)", &[&name, &value]).await.is_ok();
-            let value = if taken { "FROM CURRENT".to_owned() } else { format!("TO {}", literals(value)) };
-            let keep = format!("{whose} SET {} {value}", setting_name(name));
-            session.client.batch_execute(&keep).await.map_err(applying(name))?;
-        }
-        if self.ownership.no_privileges || like.grants.is_empty() {
-            return Ok(());
-        }
-        let revoke = format!("REVOKE ALL ON DATABASE {database} FROM PUBLIC");
-        session.client.batch_execute(&revoke).await.map_err(applying("grants"))?;
-        for grant in &like.grants {
-            session.client.batch_execute(&grant.replace(DATABASE, &database)).await.map_err(applying("grants"))?;
-        }
-        Ok(())
-    }
-
     /// Takes the mark away: everything was compared and is equal.
     pub async fn complete(&self, like: &Database) -> Result<(), PostgresError> {
         let comment = if self.created { &like.comment } else { &self.comment };
         self.set_comment(comment.as_deref()).await
-    }
-
-    /// Sequences whose value is not the backup's, in words.
-    pub async fn compare_sequences(&self, sequences: &[Sequence]) -> Result<Vec<String>, PostgresError> {
-        let session = connect(&self.address, None).await?;
-        let mut differences = Vec::new();
-        for Sequence { name, last_value, is_called } in sequences {
-            let query = format!("SELECT last_value, is_called FROM {name}");
-            let row =
-                session.client.query_one(&query, &[]).await.map_err(PostgresError::query(format!("reading {name}")))?;
-            let found: (i64, bool) = (row.get(0), row.get(1));
-            if found != (*last_value, *is_called) {
-                differences.push(format!("sequence {name}: {last_value} in the backup, {} restored", found.0));
-            }
-        }
-        Ok(differences)
-    }
-
-    /// The owner's own checks that are not true here, in words.
-    pub async fn failed_checks(&self, checks: &[String]) -> Result<Vec<String>, PostgresError> {
-        let session = connect(&self.address, None).await?;
-        // The owner wrote them for an ordinary session of this database.
-        let unpinning = session.client.batch_execute("RESET search_path; RESET timezone; RESET datestyle").await;
-        unpinning.map_err(PostgresError::query("preparing the checks"))?;
-        let mut failed = Vec::new();
-        for check in checks {
-            let row = session
-                .client
-                .query_opt(check, &[])
-                .await
-                .map_err(PostgresError::query(format!("checking `{check}`")))?;
-            let held = row.is_some_and(|row| row.try_get::<_, Option<bool>>(0).is_ok_and(|held| held == Some(true)));
-            if !held {
-                failed.push(format!("check `{check}` is not true"));
-            }
-        }
-        Ok(failed)
     }
 }
 
@@ -290,65 +177,5 @@ async fn maintenance(address: &Address) -> Result<Session, PostgresError> {
     match connect(&address.with_database("postgres"), None).await {
         Err(PostgresError::NoSuchDatabase { .. }) => connect(&address.with_database("template1"), None).await,
         ended => ended,
-    }
-}
-
-/// Custom settings have dots and are written as they are; all others are plain words.
-fn setting_name(name: &str) -> String {
-    name.split('.').map(quoted).collect::<Vec<_>>().join(".")
-}
-
-/// `'a', 'b'` of a list as the catalog keeps it.
-fn literals(list: &str) -> String {
-    let literal = |item: &str| format!("'{}'", item.trim().trim_matches('"').replace('\'', "''"));
-    list.split(',').map(literal).collect::<Vec<_>>().join(", ")
-}
-
-/// A database name that cannot be taken for a connection string.
-fn conninfo(database: &str) -> String {
-    format!("dbname='{}'", database.replace('\\', "\\\\").replace('\'', "\\'"))
-}
-
-/// A section of an archive, in pg_restore's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Section {
-    PreData,
-    Data,
-    PostData,
-}
-
-impl Section {
-    fn name(self) -> &'static str {
-        match self {
-            Self::PreData => "pre-data",
-            Self::Data => "data",
-            Self::PostData => "post-data",
-        }
-    }
-}
-
-/// A pg_restore that is being fed an archive.
-pub struct DataLoading {
-    running: Running,
-    stdin: Option<ChildStdin>,
-    _list: Option<MemoryFile>,
-    _connection: Connection,
-}
-
-impl DataLoading {
-    /// `false` when it wants no more: it has all that it looks for, or it failed, which `finish` tells.
-    pub async fn feed(&mut self, archive: &[u8]) -> Result<bool, PostgresError> {
-        let Some(stdin) = &mut self.stdin else { return Ok(false) };
-        match stdin.write_all(archive).await {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-            Err(source) => Err(PostgresError::Packing { step: "feeding pg_restore", source }),
-        }
-    }
-
-    pub async fn finish(mut self) -> Result<(), PostgresError> {
-        drop(self.stdin.take());
-        self.running.succeed().await?;
-        Ok(())
     }
 }
