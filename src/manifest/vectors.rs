@@ -191,9 +191,10 @@ fn vectors_rows_have_the_fingerprints_of_the_closed_part() {
             .iter()
             .zip(recomputed)
             .map(|(table, fingerprint)| {
-                assert_eq!(fingerprint, table.fingerprint);
-                let sum = format!("{:032x}", fingerprint.sum);
-                json!({ "schema": table.schema, "name": table.name, "rows": fingerprint.rows, "sum": sum })
+                // Rows that travel in the archive are PostgreSQL's to read.
+                assert!(table.in_archive || fingerprint == table.fingerprint, "{}", table.name);
+                let Fingerprint { rows, sum } = table.fingerprint;
+                json!({ "schema": table.schema, "name": table.name, "rows": rows, "sum": format!("{sum:032x}") })
             })
             .collect();
         assert_eq!(Value::from(said), vector.expected["tables"]);
