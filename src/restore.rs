@@ -183,7 +183,7 @@ impl Step {
             Self::Schema => "the schema",
             Self::Rows => "rows",
             Self::Residue => "sequences, large objects and what else the archive holds as data",
-            Self::Indexes => "indexes and constraints",
+            Self::Indexes => "indexes and constraints, and comparing tables",
             Self::Properties => "the database's settings",
             Self::Comparison => "(the comparison)",
         }
@@ -234,13 +234,21 @@ async fn take(
         Step::Schema => run_section(prepared, Section::PreData, order.jobs).await,
         Step::Rows => load_rows(restorer, order, prepared, progress).await,
         Step::Residue => stream_archive(restorer, prepared).await,
-        Step::Indexes => run_section(prepared, Section::PostData, order.jobs).await,
+        // Nothing in this section changes a row, and building indexes rarely keeps every core busy to its end: so
+        // tables are read back meanwhile. Each COPY holds one table's lock at a time, which cannot deadlock.
+        Step::Indexes => {
+            let indexes = run_section(prepared, Section::PostData, order.jobs);
+            let alone: Vec<&Table> = prepared.tables().into_iter().filter(|table| !table.in_archive).collect();
+            tokio::try_join!(indexes, compare_tables(order, prepared, &alone, progress))?;
+            Ok(())
+        }
         Step::Properties if prepared.choice.is_some() => Ok(()),
         Step::Properties => Ok(prepared.target.apply_properties(&prepared.opened.closed.database).await?),
-        Step::Comparison => match compare(order, prepared, progress).await? {
-            equal if equal.is_empty() => Ok(()),
-            differences => Err(RestoreError::Differs { database: order.to.database.clone(), differences }),
-        },
+        Step::Comparison => {
+            let with_leaves: Vec<&Table> = prepared.tables().into_iter().filter(|table| table.in_archive).collect();
+            compare_tables(order, prepared, &with_leaves, progress).await?;
+            compare_the_rest(order, prepared).await
+        }
     }
 }
 
@@ -302,17 +310,30 @@ async fn stream_archive(restorer: &Restorer, prepared: &Prepared) -> Result<(), 
     Ok(loading.finish().await?)
 }
 
-async fn compare(order: &Order, prepared: &Prepared, progress: &Progress) -> Result<Vec<String>, RestoreError> {
-    let closed = &prepared.opened.closed;
-    let encoding = postgres::text_encoding(&closed.database.encoding);
-    let tables = prepared.tables();
-    let differences = postgres::compare(&order.to, encoding, &tables, order.jobs, progress).await?;
-    let mut said: Vec<String> = differences.iter().map(Difference::to_string).collect();
-    if prepared.choice.is_none() {
-        said.extend(prepared.target.compare_sequences(&closed.sequences).await?);
-        said.extend(prepared.target.failed_checks(&order.checks).await?);
+async fn compare_tables(
+    order: &Order,
+    prepared: &Prepared,
+    tables: &[&Table],
+    progress: &Progress,
+) -> Result<(), RestoreError> {
+    let encoding = postgres::text_encoding(&prepared.opened.closed.database.encoding);
+    let differences = postgres::compare(&order.to, encoding, tables, order.jobs, progress).await?;
+    insist_on_none(order, differences.iter().map(Difference::to_string).collect())
+}
+
+/// Sequences, and the owner's own checks: of a whole database only.
+async fn compare_the_rest(order: &Order, prepared: &Prepared) -> Result<(), RestoreError> {
+    if prepared.choice.is_some() {
+        return Ok(());
     }
-    Ok(said)
+    let mut differences = prepared.target.compare_sequences(&prepared.opened.closed.sequences).await?;
+    differences.extend(prepared.target.failed_checks(&order.checks).await?);
+    insist_on_none(order, differences)
+}
+
+fn insist_on_none(order: &Order, differences: Vec<String>) -> Result<(), RestoreError> {
+    let database = order.to.database.clone();
+    if differences.is_empty() { Ok(()) } else { Err(RestoreError::Differs { database, differences }) }
 }
 
 /// Names of the tables that a plan or a report speaks of.
