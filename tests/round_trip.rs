@@ -155,7 +155,9 @@ fn restore_into(world: &World, cluster: &Postgres, options: &[&str]) -> Ran {
 #[test]
 fn without_the_backups_roles_nothing_is_made_and_the_way_out_is_named() {
     let world = rental();
-    world.psql("CREATE ROLE clerk; GRANT SELECT ON rental.vehicles TO clerk; ALTER TABLE rental.payments OWNER TO clerk");
+    world.psql(
+        "CREATE ROLE clerk; GRANT SELECT ON rental.vehicles TO clerk; ALTER TABLE rental.payments OWNER TO clerk",
+    );
     world.backup();
     let other = another_cluster(&world, 15);
     let ran = restore_into(&world, &other, &[]).exits(2).says("clerk").says("--globals").says("--no-owner");
@@ -169,7 +171,9 @@ fn without_the_backups_roles_nothing_is_made_and_the_way_out_is_named() {
 #[test]
 fn without_owners_and_privileges_everything_belongs_to_the_role_that_is_named() {
     let world = rental();
-    world.psql("CREATE ROLE clerk; GRANT SELECT ON rental.vehicles TO clerk; ALTER TABLE rental.payments OWNER TO clerk");
+    world.psql(
+        "CREATE ROLE clerk; GRANT SELECT ON rental.vehicles TO clerk; ALTER TABLE rental.payments OWNER TO clerk",
+    );
     world.backup();
     let other = another_cluster(&world, 15);
     other.psql("postgres", "CREATE ROLE heir");
@@ -221,7 +225,9 @@ fn a_target_that_holds_anything_is_refused_and_left_as_it_is() {
         ("an_extension", "CREATE EXTENSION hstore"),
     ];
     for (database, content) in contents {
-        world.postgres.psql("postgres", &format!("CREATE DATABASE {database}; COMMENT ON DATABASE {database} IS 'mine'"));
+        world
+            .postgres
+            .psql("postgres", &format!("CREATE DATABASE {database}; COMMENT ON DATABASE {database} IS 'mine'"));
         world.postgres.psql(database, content);
         let before = world.postgres.dump(database, WHOLE);
         world.restore(database, &[]).exits(2).says("is not empty");
@@ -295,7 +301,8 @@ fn a_plan_changes_nothing() {
     let world = rental();
     let backup = world.backup();
     let everything = |world: &World| {
-        let state = |path: &Path| (path.to_owned(), fs::read(path).unwrap(), fs::metadata(path).unwrap().modified().unwrap());
+        let state =
+            |path: &Path| (path.to_owned(), fs::read(path).unwrap(), fs::metadata(path).unwrap().modified().unwrap());
         let files = [world.vault(), world.strongroom.folder.clone()].map(|folder| support::files_below(&folder));
         files.concat().iter().map(|path| state(path)).collect::<Vec<_>>()
     };

@@ -128,9 +128,8 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let pid = rustix::process::Pid::from_child(&self.postmaster);
-        // Ended already is as well.
-        drop(rustix::process::kill_process(pid, rustix::process::Signal::QUIT));
-        drop(self.postmaster.wait());
+        let _ended_already = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
+        drop(self.postmaster.wait()); // only we wait for it, and once
     }
 }
 
@@ -166,7 +165,8 @@ impl Dump {
 /// Debian 12 has PostgreSQL 15; others are unpacked into the cache.
 fn programs(major: u32) -> PathBuf {
     let folder = format!("usr/lib/postgresql/{major}/bin");
-    let folder = if major == 15 { Path::new("/").join(folder) } else { cache().join(format!("pg{major}")).join(folder) };
+    let folder =
+        if major == 15 { Path::new("/").join(folder) } else { cache().join(format!("pg{major}")).join(folder) };
     assert!(folder.join("initdb").is_file(), "no PostgreSQL {major} in {}: `make test` sets it up", folder.display());
     folder
 }
