@@ -106,7 +106,7 @@ pub struct Prepared {
 pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, RestoreError> {
     let inspector = restorer.inspector();
     let shelf = inspector.shelf(&order.source).await?;
-    let sealed = inspector.select(&order.source, &shelf, &order.select).await?;
+    let (sealed, passed_over) = inspector.select(&order.source, &shelf, &order.select).await?;
     let opened = restorer.open_closed(sealed)?;
     let source_major = postgres::major_of(&opened.sealed.manifest.engine.server);
     let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path).await?;
@@ -115,7 +115,7 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
         [] => None,
         tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
     };
-    Ok(Prepared { opened, target, head, choice, findings: shelf.findings })
+    Ok(Prepared { opened, target, head, choice, findings: [shelf.findings, passed_over].concat() })
 }
 
 impl Prepared {
@@ -267,7 +267,7 @@ async fn stream_archive(restorer: &Restorer, prepared: &Prepared) -> Result<(), 
 
 async fn compare(order: &Order, prepared: &Prepared, progress: &Progress) -> Result<Vec<String>, RestoreError> {
     let closed = &prepared.opened.closed;
-    let encoding = &closed.database.encoding;
+    let encoding = postgres::text_encoding(&closed.database.encoding);
     let tables = prepared.tables();
     let differences = postgres::compare(&order.to, encoding, &tables, order.jobs, progress).await?;
     let mut said: Vec<String> = differences.iter().map(Difference::to_string).collect();

@@ -86,13 +86,18 @@ impl Explain for DoorError {
 
 fn start(arguments: Arguments) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(DoorError::from)?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         tokio::select! {
             ended = run(arguments) => ended,
             interrupted = interrupted() => Err(interrupted.into()),
         }
-    })
+    });
+    // A thread that is still packing or writing is not waited for: nothing that it does can seal anything.
+    runtime.shutdown_timeout(SHUTDOWN);
+    ended
 }
+
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
 
 async fn interrupted() -> DoorError {
     use tokio::signal::unix::{SignalKind, signal};

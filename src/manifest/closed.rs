@@ -37,11 +37,20 @@ pub struct Database {
     /// The ICU or builtin locale.
     pub locale: Option<String>,
     pub connection_limit: i32,
-    /// `name=value`, as `ALTER DATABASE ... SET` left them.
-    pub settings: Vec<String>,
+    /// What `ALTER DATABASE ... SET` and `ALTER ROLE ... IN DATABASE ... SET` left.
+    pub settings: Vec<Setting>,
     pub comment: Option<String>,
     /// `GRANT` statements in whose text `{database}` stands for the database's quoted name.
     pub grants: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Setting {
+    /// For this role only; `None`: for everybody in the database.
+    pub role: Option<String>,
+    pub name: String,
+    pub value: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,7 +6,7 @@
 mod closed;
 mod draft;
 
-pub use closed::{Closed, Contents, Database, Extension, LeftOut, Piece, Sequence, Table};
+pub use closed::{Closed, Contents, Database, Extension, LeftOut, Piece, Sequence, Setting, Table};
 pub use draft::{Complete, DraftError, DumpComplete, Header, ManifestDraft};
 
 use crate::{

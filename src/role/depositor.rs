@@ -44,11 +44,12 @@ impl Depositor {
         Ok(self.vault.protection().await?)
     }
 
-    /// Refuses a vault that says of itself that it does not lock as promised; gives what is worth knowing.
-    pub async fn insist_protected(&self) -> Result<Vec<String>, RoleError> {
-        let Protection { faults, notes, .. } = self.protection().await?;
+    /// Refuses a vault that says of itself that it does not lock as promised. What it does not say is found out when
+    /// each receipt's lock is read back.
+    pub async fn insist_protected(&self) -> Result<(), RoleError> {
+        let Protection { faults, .. } = self.protection().await?;
         let vault = self.vault().to_owned();
-        if faults.is_empty() { Ok(notes) } else { Err(RoleError::NotProtected { vault, faults }) }
+        if faults.is_empty() { Ok(()) } else { Err(RoleError::NotProtected { vault, faults }) }
     }
 
     /// Deposits one segment and gives its receipt, lock read back.

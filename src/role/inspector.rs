@@ -3,20 +3,24 @@
 //! Versions are read oldest first: the earliest that is authentic is the deposit, and each later version, marker or
 //! stranger is a finding. Order among backups comes from the server's LastModified of their seals, never from names.
 
-use super::RoleError;
+use super::{
+    RoleError,
+    shelf::{Finding, Folder, Sealed, Select, Shelf, Standing},
+};
 use crate::{
-    clock::{Clock, SignedDuration, Timestamp, parse_compact},
+    clock::{Clock, SignedDuration, Timestamp},
     digest::Blake3,
     keyring::VerifyingKey,
-    layout::{self, BackupId, Named, ObjectKey, SourceName},
+    layout::{self, BackupId, ObjectKey, SourceName},
     manifest::{Manifest, SealComment},
     vault::{ObjectVersion, Protection, Vault, VaultError, VaultSettings},
 };
 use bytes::Bytes;
-use std::collections::BTreeMap;
 
 const SEAL_BYTES_MAX: u64 = 4 << 10;
 const MANIFEST_BYTES_MAX: u64 = 256 << 20;
+/// An unproven manifest is not worth more.
+const DOUBTED_BYTES_MAX: u64 = 32 << 20;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
 const VERSIONS_TRIED: usize = 20;
 /// Servers keep LastModified to the second: seals this close are ordered by their sequence numbers.
@@ -25,64 +29,6 @@ const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 pub struct Inspector {
     pub(super) vault: Vault,
     verifying: VerifyingKey,
-}
-
-/// Something in the vault that we did not put there, or that should be there and is not.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    pub object: String,
-    pub what: &'static str,
-}
-
-/// What one backup's folder turned out to be.
-#[derive(Debug)]
-pub enum Standing {
-    Sealed(Box<Sealed>),
-    /// Its seal is authentic, and its manifest is gone or changed.
-    Damaged {
-        object: ObjectKey,
-        why: &'static str,
-    },
-    /// It has a seal that is none of ours; `claims_to_follow` is what its manifest says, unproven.
-    Forged {
-        object: ObjectKey,
-        claims_to_follow: Option<Blake3>,
-    },
-    /// A manifest without a seal: a run that ended before its last deposit.
-    Unsealed,
-}
-
-/// An authentic backup: its manifest is exactly what the seal signs.
-#[derive(Clone, Debug)]
-pub struct Sealed {
-    pub manifest: Manifest,
-    pub manifest_digest: Blake3,
-    /// The server's clock when the seal was put.
-    pub sealed_at: Timestamp,
-}
-
-/// Which backup is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Select {
-    Latest,
-    /// The newest whose snapshot is not later.
-    At(Timestamp),
-    Id(BackupId),
-}
-
-/// The versions of one backup's manifest and seal, oldest first.
-#[derive(Debug, Default)]
-struct Folder {
-    manifests: Vec<ObjectVersion>,
-    seals: Vec<ObjectVersion>,
-}
-
-/// A source's backups as listed, not yet judged.
-#[derive(Debug)]
-pub struct Shelf {
-    /// Newest first, by the server's clock.
-    folders: Vec<(BackupId, Folder)>,
-    pub findings: Vec<Finding>,
 }
 
 impl Inspector {
@@ -103,30 +49,7 @@ impl Inspector {
     }
 
     pub async fn shelf(&self, source: &SourceName) -> Result<Shelf, RoleError> {
-        let mut folders: BTreeMap<BackupId, Folder> = BTreeMap::new();
-        let mut findings = Vec::new();
-        for version in self.vault.versions(&layout::backups(source)).await? {
-            let finding = |what| Finding { object: version.key.to_string(), what };
-            let Some(named) = layout::read_backup_key(source, &version.key) else {
-                findings.push(finding("is not an object of ours"));
-                continue;
-            };
-            if version.marker {
-                findings.push(finding("was hidden by a delete marker"));
-                continue;
-            }
-            let versions = match named {
-                Named::Manifest(backup) => &mut folders.entry(backup).or_default().manifests,
-                Named::Seal(backup) => &mut folders.entry(backup).or_default().seals,
-            };
-            if versions.len() == 1 {
-                findings.push(finding("was overwritten; the earlier version still counts"));
-            }
-            versions.push(version);
-        }
-        let mut folders: Vec<_> = folders.into_iter().collect();
-        folders.sort_by(|(one, a), (two, b)| (b.put_at(), two).cmp(&(a.put_at(), one)));
-        Ok(Shelf { folders, findings })
+        Ok(Shelf::arrange(source, self.vault.versions(&layout::backups(source)).await?))
     }
 
     /// What each backup on the shelf is, newest first, at most `limit` of them.
@@ -144,8 +67,13 @@ impl Inspector {
     }
 
     /// The wanted backup, if it is whole. A damaged one in its place is an error: nothing older is given instead
-    /// unless it was asked for.
-    pub async fn select(&self, source: &SourceName, shelf: &Shelf, select: &Select) -> Result<Sealed, RoleError> {
+    /// unless it was asked for. What was passed over on the way is told.
+    pub async fn select(
+        &self,
+        source: &SourceName,
+        shelf: &Shelf,
+        select: &Select,
+    ) -> Result<(Sealed, Vec<Finding>), RoleError> {
         let mut doubtful = Vec::new();
         let mut best: Option<Sealed> = None;
         for (backup, folder) in shelf.folders.iter().filter(|(backup, _)| select.may_be(backup)) {
@@ -182,7 +110,7 @@ impl Inspector {
             Some((object, _)) => {
                 Err(self.damaged(object, "is not our signature, and its manifest continues the chain"))
             }
-            None => Ok(best),
+            None => Ok((best, doubtful.iter().map(|(object, _)| passed_over(object)).collect())),
         }
     }
 
@@ -239,7 +167,7 @@ impl Inspector {
     /// What an unproven manifest says it follows: worth nothing but a doubt.
     async fn claim_of(&self, folder: &Folder) -> Result<Option<Blake3>, RoleError> {
         let Some(version) = folder.manifests.first() else { return Ok(None) };
-        let bytes = self.read(version, MANIFEST_BYTES_MAX).await?;
+        let bytes = self.read(version, DOUBTED_BYTES_MAX).await?;
         let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
         Ok(manifest.and_then(|manifest| Some(manifest.chain.previous?.manifest)))
     }
@@ -261,42 +189,6 @@ impl Inspector {
     }
 }
 
-impl Folder {
-    /// When its first seal was put, or its first manifest where there is no seal.
-    fn put_at(&self) -> Timestamp {
-        let first = |versions: &[ObjectVersion]| versions.iter().map(|version| version.last_modified).min();
-        first(&self.seals).or_else(|| first(&self.manifests)).unwrap_or(Timestamp::UNIX_EPOCH)
-    }
-}
-
-impl Shelf {
-    pub fn len(&self) -> usize {
-        self.folders.len()
-    }
-}
-
-impl Select {
-    /// Could this id be the wanted backup? An authentic id is not later than its snapshot.
-    fn may_be(&self, backup: &BackupId) -> bool {
-        match self {
-            Self::Latest => true,
-            Self::Id(wanted) => wanted == backup,
-            Self::At(at) => backup.as_str().split('-').next().and_then(parse_compact).is_some_and(|begun| begun <= *at),
-        }
-    }
-
-    fn fits(&self, sealed: &Sealed) -> bool {
-        match self {
-            Self::Latest | Self::Id(_) => true,
-            Self::At(at) => sealed.manifest.snapshot_at <= *at,
-        }
-    }
-
-    fn wanted(&self) -> String {
-        match self {
-            Self::Latest => String::new(),
-            Self::At(at) => format!(" from {at} or before"),
-            Self::Id(id) => format!(" with id {id}"),
-        }
-    }
+fn passed_over(seal: &ObjectKey) -> Finding {
+    Finding { object: seal.to_string(), what: "is missing or not our signature: this newer backup was passed over" }
 }

@@ -6,10 +6,12 @@
 mod depositor;
 mod inspector;
 mod restorer;
+mod shelf;
 
 pub use depositor::Depositor;
-pub use inspector::{Finding, Inspector, Sealed, Select, Standing};
+pub use inspector::Inspector;
 pub use restorer::{Opened, Restorer};
+pub use shelf::{Finding, Sealed, Select, Standing};
 
 /// What journeys may know of a vault: its settings and what it says of itself, not its calls.
 pub use crate::vault::{Protection, VaultSettings};

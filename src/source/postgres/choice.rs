@@ -108,7 +108,10 @@ impl Graph<'_> {
 
     /// Is it something of a chosen table, or of something that came with one?
     fn belongs(&self, entry: &Entry, roots: &BTreeSet<u32>, chosen: &BTreeSet<u32>) -> bool {
-        let on_chosen = |id: &u32| roots.contains(id) || (chosen.contains(id) && self.entries[id].is_belonging());
+        // A rule may be a view's own, which needs a constraint of ours and is none of our table's.
+        let of_table_only = entry.is("RULE");
+        let on_chosen =
+            |id: &u32| roots.contains(id) || (!of_table_only && chosen.contains(id) && self.entries[id].is_belonging());
         entry.is_belonging() && entry.depends_on.iter().any(on_chosen)
     }
 

@@ -52,7 +52,14 @@ impl Address {
     }
 }
 
-/// Opens a pinned session: client_encoding is the server's, or `encoding` where the caller replays another's text.
+/// The encoding in which a database's text travels: UTF-8, so that names and rows are what our driver speaks;
+/// SQL_ASCII stays SQL_ASCII, which is bytes as they are.
+pub fn text_encoding(database_encoding: &str) -> &'static str {
+    if database_encoding == "SQL_ASCII" { "SQL_ASCII" } else { "UTF8" }
+}
+
+/// Opens a pinned session whose text is in the database's [`text_encoding`], or in `encoding` where the caller replays
+/// another database's text.
 pub async fn connect(address: &Address, encoding: Option<&str>) -> Result<Session, PostgresError> {
     let session = open(address).await?;
     let kept = session.client.query_one("SELECT current_setting($1, true)", &[&CANARY]).await;
@@ -70,7 +77,7 @@ pub async fn connect(address: &Address, encoding: Option<&str>) -> Result<Sessio
     if version >= 170_000 {
         session.client.batch_execute(PINS_17).await.map_err(pinning())?;
     }
-    let encoding = encoding.unwrap_or(&server_encoding);
+    let encoding = encoding.unwrap_or(text_encoding(&server_encoding));
     let pin = format!("SET client_encoding = '{}'", encoding.replace('\'', "''"));
     session.client.batch_execute(&pin).await.map_err(pinning())?;
     Ok(session)

@@ -40,7 +40,7 @@ pub struct Shared {
     pub claimed: usize,
     pub tasks: Mutex<VecDeque<Task>>,
     pub ordinals: AtomicU32,
-    pub encoding: String,
+    pub encoding: &'static str,
     pub packer: Packer,
     pub progress: Arc<Progress>,
     pub segments: mpsc::Sender<PackedSegment>,
@@ -192,7 +192,7 @@ fn failed(name: &str, error: &tokio_postgres::Error) -> PostgresError {
 /// The packing half of a worker, on a thread of its own.
 fn pack(mut fed: mpsc::Receiver<Feed>, shared: &Shared) -> Result<Copied, PostgresError> {
     let mut bench =
-        Bench { shared, preamble: script::preamble(&shared.encoding), open: None, copied: Copied::default() };
+        Bench { shared, preamble: script::preamble(shared.encoding), open: None, copied: Copied::default() };
     let mut current = None;
     while let Some(piece) = fed.blocking_recv() {
         match piece {

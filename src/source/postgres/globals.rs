@@ -8,7 +8,7 @@ use super::{
     tables::quoted,
 };
 use crate::{
-    manifest::{Contents, Database, Extension, Stream},
+    manifest::{Contents, Database, Extension, Setting, Stream},
     source::child::{self, Ended},
 };
 use std::{process::Stdio, sync::Arc};
@@ -57,8 +57,7 @@ pub async fn database(client: &Client, major: u32) -> Result<Database, PostgresE
     };
     let query = format!(
         "SELECT datname::text, pg_get_userbyid(datdba)::text, pg_encoding_to_char(encoding)::text, datcollate::text,
-                datctype::text, {provider}, {locale}::text, datconnlimit, shobj_description(oid, 'pg_database'),
-                coalesce((SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = d.oid AND setrole = 0), '{{}}')
+                datctype::text, {provider}, {locale}::text, datconnlimit, shobj_description(oid, 'pg_database')
          FROM pg_database d WHERE datname = current_database()"
     );
     let asking = || PostgresError::query("reading the database's properties");
@@ -68,6 +67,7 @@ pub async fn database(client: &Client, major: u32) -> Result<Database, PostgresE
         "b" => "builtin",
         _ => "libc",
     };
+    let settings = client.query(SETTINGS, &[]).await.map_err(asking())?;
     let grants = client.query(GRANTS, &[]).await.map_err(asking())?;
     Ok(Database {
         name: row.get(0),
@@ -79,9 +79,18 @@ pub async fn database(client: &Client, major: u32) -> Result<Database, PostgresE
         locale: row.get(6),
         connection_limit: row.get(7),
         comment: row.get(8),
-        settings: row.get(9),
+        settings: settings.iter().map(setting).collect(),
         grants: grants.iter().map(grant).collect(),
     })
+}
+
+const SETTINGS: &str = "
+SELECT CASE WHEN s.setrole <> 0 THEN pg_get_userbyid(s.setrole)::text END, split_part(c, '=', 1), substr(c, strpos(c, '=') + 1)
+FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
+WHERE d.datname = current_database() ORDER BY 1 NULLS FIRST, 2";
+
+fn setting(row: &Row) -> Setting {
+    Setting { role: row.get(0), name: row.get(1), value: row.get(2) }
 }
 
 const GRANTS: &str = "
@@ -109,6 +118,8 @@ pub async fn roles(client: &Client) -> Result<Vec<String>, PostgresError> {
             SELECT refobjid FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass
               AND dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
             UNION SELECT datdba FROM pg_database WHERE datname = current_database()
+            UNION SELECT setrole FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
+              WHERE d.datname = current_database()
             UNION SELECT relowner FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
               WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
             UNION SELECT nspowner FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')

@@ -5,7 +5,7 @@
 
 use super::{
     PostgresError,
-    connect::Session,
+    connect::{Session, text_encoding},
     error::said,
     script::{self, copy_target},
     tables::qualified,
@@ -52,7 +52,7 @@ pub async fn load<'a, E: From<PostgresError>>(
     let workers = jobs.min(units.len());
     let queue = Mutex::new(VecDeque::from(units));
     let working = (0..workers).map(async |_| {
-        let session = target.session_speaking(Some(&closed.database.encoding)).await?;
+        let session = target.session_speaking(Some(text_encoding(&closed.database.encoding))).await?;
         loop {
             let next = queue.lock().expect("no worker panics while it holds the queue").pop_front();
             let Some(unit) = next else { return Ok::<(), E>(()) };

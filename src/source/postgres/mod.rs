@@ -21,6 +21,7 @@ mod toc;
 pub use address::BadAddress;
 pub use choice::{Choice, choose};
 pub use compare::{Difference, compare};
+pub use connect::text_encoding;
 pub use dump::{dump, look};
 pub use error::PostgresError;
 pub use load::load;

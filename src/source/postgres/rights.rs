@@ -45,7 +45,8 @@ const SUPERUSER_ONLY: &str = "
 SELECT rolsuper,
   (SELECT count(*) FROM pg_user_mappings m WHERE m.umoptions IS NULL AND EXISTS
      (SELECT 1 FROM pg_foreign_server s WHERE s.oid = m.srvid)),
-  (SELECT count(*) FROM pg_stat_subscription)
+  (SELECT count(oid) FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())),
+  (SELECT count(*) FROM pg_foreign_table)
 FROM pg_roles WHERE rolname = current_user";
 
 /// Insists that a dump by this role is complete; gives what the configuration knowingly leaves out.
@@ -55,8 +56,13 @@ pub async fn insist(client: &Client, role: &str, accepted: &[AcceptedLoss]) -> R
     let mut gaps: Vec<Gap> = rows.iter().map(|row| Gap { object: row.get(0), mend: row.get(1) }).collect();
 
     let row = client.query_one(SUPERUSER_ONLY, &[]).await.map_err(asking())?;
-    let (superuser, mappings, subscriptions): (bool, i64, i64) = (row.get(0), row.get(1), row.get(2));
+    let (superuser, mappings, subscriptions, foreign): (bool, i64, i64, i64) =
+        (row.get(0), row.get(1), row.get(2), row.get(3));
     let mut left_out = Vec::new();
+    if foreign > 0 {
+        let what = format!("rows of foreign tables ({foreign})");
+        left_out.push(LeftOut { what, why: "they live on another server".into() });
+    }
     if !superuser {
         let losses = [
             (mappings, AcceptedLoss::UserMappings, "options of user mappings", "user-mappings"),

@@ -1,0 +1,87 @@
+//! show: what people and programs see of a journey's result: tables and sentences, or JSON.
+
+mod run;
+mod shelf;
+mod target;
+
+pub use run::backups;
+pub use shelf::{Listed, backup, list};
+pub use target::{fetched, restore};
+
+use super::Failure;
+use crate::{
+    check::{Found, Verdict},
+    failure::Explain,
+};
+use comfy_table::{Table, presets::NOTHING};
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+
+/// Prints to standard output; a reader that left early is no failure.
+fn print(text: &str) -> Result<(), Failure> {
+    match writeln!(anstream::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        done => done.map_err(|error| super::DoorError::from(error).into()),
+    }
+}
+
+pub fn text(text: &str) -> Result<(), Failure> {
+    print(text)
+}
+
+fn print_json(value: &Value) -> Result<(), Failure> {
+    print(&format!("{value:#}"))
+}
+
+fn table(header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(header.iter().copied());
+    table
+}
+
+/// The error, its causes and its hint, on standard error.
+pub fn failure(failure: &Failure, as_json: bool) {
+    explained("", &**failure, as_json);
+}
+
+fn explained(place: &str, error: &dyn Explain, as_json: bool) {
+    let mut text = format!("{place}{error}");
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        cause = inner.source();
+    }
+    let mut stderr = anstream::stderr();
+    let written = if as_json {
+        let error = json!({ "error": text, "exit_code": error.kind() as u8, "hint": error.hint() });
+        writeln!(stderr, "{error}")
+    } else {
+        let hint = error.hint().map_or(String::new(), |hint| format!("\n{} {hint}", "hint:".bold()));
+        writeln!(stderr, "{} {text}{hint}", "error:".red().bold())
+    };
+    // Standard error is gone: the exit code is all that is left to say.
+    drop(written);
+}
+
+pub fn check(found: &[Found], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return print_json(&json!({ "findings": found }));
+    }
+    let mut text = String::new();
+    for Found { verdict, place, what, hint, .. } in found {
+        let word = match verdict {
+            Verdict::Ok => "ok   ".green().to_string(),
+            Verdict::Note => "note ".yellow().to_string(),
+            Verdict::Fault => "FAULT".red().bold().to_string(),
+        };
+        text += &format!("{word} {place}: {what}\n");
+        if let Some(hint) = hint {
+            text += &format!("      hint: {hint}\n");
+        }
+    }
+    print(&text)
+}

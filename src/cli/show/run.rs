@@ -1,0 +1,83 @@
+//! run: what a backup run did.
+
+use super::{explained, print, print_json};
+use crate::cli::Failure;
+use crate::{
+    backup::{self, Outcome, VaultOutcome},
+    clock::{spoken, whole_second},
+    layout::SourceName,
+    role::named,
+};
+use bytesize::ByteSize;
+use owo_colors::OwoColorize;
+use serde_json::{Value, json};
+
+pub fn backups(ended: &[(SourceName, Result<backup::Report, Failure>)], as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        let all: Vec<Value> = ended.iter().map(|(source, ended)| backup_json(source, ended)).collect();
+        return print_json(&json!({ "sources": all }));
+    }
+    for (source, ended) in ended {
+        let place = format!("source {source}: ");
+        match ended {
+            Err(error) => explained(&place, &**error, false),
+            Ok(report) => {
+                print(&backup_text(report))?;
+                report.failures().for_each(|(_, error)| explained(&place, error, false));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn backup_text(report: &backup::Report) -> String {
+    let mut text = format!("{} {}\n", report.source, report.backup);
+    if report.segments > 0 {
+        let (tables, rows, segments) = (report.tables, report.rows, report.segments);
+        let (raw, packed) = (ByteSize(report.raw_bytes), ByteSize(report.packed_bytes));
+        let took = spoken(report.took);
+        text += &format!("  {tables} tables, {rows} rows, {raw} packed to {packed} in {segments} segments, {took}\n");
+    }
+    for VaultOutcome { vault, notes, outcome } in &report.vaults {
+        text += &match outcome {
+            Outcome::Sealed { lock, locked_until, .. } => {
+                let until = locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
+                format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock))
+            }
+            Outcome::NotDue => format!("  not due in {vault}\n"),
+            Outcome::Failed(_) => format!("  {} in {vault}\n", "NOT SEALED".red().bold()),
+        };
+        text.extend(notes.iter().map(|note| format!("    note: {note}\n")));
+    }
+    text.extend(report.left_out.iter().map(|left| format!("  left out: {}: {}\n", left.what, left.why)));
+    text.extend(report.warnings.iter().map(|warning| format!("  warning: {warning}\n")));
+    if report.holding() < report.needed {
+        text +=
+            &format!("  {}: {} of {} vaults hold it\n", "NOT PROTECTED".red().bold(), report.holding(), report.needed);
+    }
+    text
+}
+
+fn backup_json(source: &SourceName, ended: &Result<backup::Report, Failure>) -> Value {
+    let report = match ended {
+        Err(error) => {
+            return json!({ "source": source, "error": error.to_string(), "exit_code": error.kind() as u8, "hint": error.hint() });
+        }
+        Ok(report) => report,
+    };
+    let vault = |VaultOutcome { vault, notes, outcome }: &VaultOutcome| match outcome {
+        Outcome::Sealed { lock, locked_until, sequence } => json!({
+            "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "notes": notes,
+        }),
+        Outcome::NotDue => json!({ "vault": vault, "outcome": "not-due", "notes": notes }),
+        Outcome::Failed(error) => {
+            json!({ "vault": vault, "outcome": "failed", "error": error.to_string(), "notes": notes })
+        }
+    };
+    json!({
+        "source": source, "backup": report.backup, "snapshot_at": report.snapshot_at, "seconds": report.took.as_secs_f64(),
+        "tables": report.tables, "rows": report.rows, "raw_bytes": report.raw_bytes, "packed_bytes": report.packed_bytes,
+        "segments": report.segments, "protected": report.holding() >= report.needed,
+        "vaults": report.vaults.iter().map(vault).collect::<Vec<_>>(), "left_out": report.left_out, "warnings": report.warnings,
+    })
+}

@@ -1,0 +1,136 @@
+//! shelf: a source's backups as a listing shows them, what each turned out to be, and which one is wanted.
+
+use crate::{
+    clock::{Timestamp, parse_compact},
+    digest::Blake3,
+    layout::{self, BackupId, Named, ObjectKey, SourceName},
+    manifest::Manifest,
+    vault::ObjectVersion,
+};
+use std::collections::BTreeMap;
+
+/// Something in the vault that we did not put there, or that should be there and is not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Finding {
+    pub object: String,
+    pub what: &'static str,
+}
+
+/// What one backup's folder turned out to be.
+#[derive(Debug)]
+pub enum Standing {
+    Sealed(Box<Sealed>),
+    /// Its seal is authentic, and its manifest is gone or changed.
+    Damaged {
+        object: ObjectKey,
+        why: &'static str,
+    },
+    /// It has a seal that is none of ours; `claims_to_follow` is what its manifest says, unproven.
+    Forged {
+        object: ObjectKey,
+        claims_to_follow: Option<Blake3>,
+    },
+    /// A manifest without a seal: a run that ended before its last deposit.
+    Unsealed,
+}
+
+/// An authentic backup: its manifest is exactly what the seal signs.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    pub manifest: Manifest,
+    pub manifest_digest: Blake3,
+    /// The server's clock when the seal was put.
+    pub sealed_at: Timestamp,
+}
+
+/// Which backup is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Select {
+    Latest,
+    /// The newest whose snapshot is not later.
+    At(Timestamp),
+    Id(BackupId),
+}
+
+/// The versions of one backup's manifest and seal, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Folder {
+    pub manifests: Vec<ObjectVersion>,
+    pub seals: Vec<ObjectVersion>,
+}
+
+/// A source's backups as listed, not yet judged.
+#[derive(Debug)]
+pub struct Shelf {
+    /// Newest first, by the server's clock.
+    pub(super) folders: Vec<(BackupId, Folder)>,
+    pub findings: Vec<Finding>,
+}
+
+impl Folder {
+    /// When its first seal was put, or its first manifest where there is no seal.
+    pub fn put_at(&self) -> Timestamp {
+        let first = |versions: &[ObjectVersion]| versions.iter().map(|version| version.last_modified).min();
+        first(&self.seals).or_else(|| first(&self.manifests)).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+}
+
+impl Shelf {
+    /// Groups listed versions (each key's oldest first) by backup, newest backup first by the server's clock.
+    pub fn arrange(source: &SourceName, versions: Vec<ObjectVersion>) -> Self {
+        let mut folders: BTreeMap<BackupId, Folder> = BTreeMap::new();
+        let mut findings = Vec::new();
+        for version in versions {
+            let finding = |what| Finding { object: version.key.to_string(), what };
+            let Some(named) = layout::read_backup_key(source, &version.key) else {
+                findings.push(finding("is not an object of ours"));
+                continue;
+            };
+            if version.marker {
+                findings.push(finding("was hidden by a delete marker"));
+                continue;
+            }
+            let versions = match named {
+                Named::Manifest(backup) => &mut folders.entry(backup).or_default().manifests,
+                Named::Seal(backup) => &mut folders.entry(backup).or_default().seals,
+            };
+            if versions.len() == 1 {
+                findings.push(finding("was overwritten; the earlier version still counts"));
+            }
+            versions.push(version);
+        }
+        let mut folders: Vec<_> = folders.into_iter().collect();
+        folders.sort_by(|(one, a), (two, b)| (b.put_at(), two).cmp(&(a.put_at(), one)));
+        Self { folders, findings }
+    }
+
+    pub fn len(&self) -> usize {
+        self.folders.len()
+    }
+}
+
+impl Select {
+    /// Could this id be the wanted backup? An authentic id is not later than its snapshot.
+    pub fn may_be(&self, backup: &BackupId) -> bool {
+        match self {
+            Self::Latest => true,
+            Self::Id(wanted) => wanted == backup,
+            Self::At(at) => backup.as_str().split('-').next().and_then(parse_compact).is_some_and(|begun| begun <= *at),
+        }
+    }
+
+    pub fn fits(&self, sealed: &Sealed) -> bool {
+        match self {
+            Self::Latest | Self::Id(_) => true,
+            Self::At(at) => sealed.manifest.snapshot_at <= *at,
+        }
+    }
+
+    pub fn wanted(&self) -> String {
+        match self {
+            Self::Latest => String::new(),
+            Self::At(at) => format!(" from {at} or before"),
+            Self::Id(id) => format!(" with id {id}"),
+        }
+    }
+}
