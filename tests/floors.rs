@@ -38,6 +38,7 @@ fn map() -> Vec<Floor> {
     floors.collect()
 }
 
+/// Every file below src.
 fn rust_files() -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![source()];
@@ -53,6 +54,35 @@ fn rust_files() -> Vec<PathBuf> {
     }
     files.sort();
     files
+}
+
+/// The files that the compiler reads, following each `mod name;`, with their text; tests among them, or not.
+fn modules(tests: bool) -> Vec<(PathBuf, String)> {
+    let mut modules = Vec::new();
+    let mut open = vec![source().join("lib.rs"), source().join("main.rs")];
+    while let Some(file) = open.pop() {
+        let mut text = fs::read_to_string(&file).unwrap();
+        if !tests {
+            text = text.split("\n#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+        }
+        let stem = file.file_stem().unwrap();
+        let parent = file.parent().unwrap();
+        let folder =
+            if ["lib", "main", "mod"].iter().any(|own| stem == *own) { parent.to_owned() } else { parent.join(stem) };
+        let mut for_tests = false;
+        for line in text.lines() {
+            let item = line.strip_suffix(';').filter(|item| item.starts_with("mod ") || item.starts_with("pub"));
+            let declared = item.and_then(|item| item.split_once("mod ")).map(|(_, name)| name);
+            if let Some(name) = declared.filter(|_| tests || !for_tests) {
+                let (flat, nested) = (folder.join(format!("{name}.rs")), folder.join(name).join("mod.rs"));
+                open.push(if flat.exists() { flat } else { nested });
+            }
+            for_tests = line.contains("cfg(test)");
+        }
+        modules.push((file, text));
+    }
+    modules.sort();
+    modules
 }
 
 /// The room that a file is in: its first path element.
@@ -125,6 +155,12 @@ fn every_room_is_on_the_map_once_and_the_map_has_no_others() {
 }
 
 #[test]
+fn every_file_is_a_module() {
+    let read: BTreeSet<PathBuf> = modules(true).into_iter().map(|(file, _)| file).collect();
+    assert_eq!(rust_files().into_iter().filter(|file| !read.contains(file)).collect::<Vec<_>>(), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn a_floor_imports_downward_only() {
     let floors = map();
     let mut floor_of: BTreeMap<&str, &Floor> = BTreeMap::new();
@@ -132,10 +168,10 @@ fn a_floor_imports_downward_only() {
         floor_of.extend(floor.rooms.iter().map(|room| (room.as_str(), floor)));
     }
     let mut wrong = Vec::new();
-    for file in rust_files() {
+    for (file, code) in modules(false) {
         let here = room(&file);
         let floor = floor_of[here.as_str()];
-        for there in imports(&fs::read_to_string(&file).unwrap()).iter().filter(|there| **there != here) {
+        for there in imports(&code).iter().filter(|there| **there != here) {
             let Some(other) = floor_of.get(there.as_str()) else {
                 wrong.push(format!("{}: `{there}` is no room", file.display()));
                 continue;
@@ -163,25 +199,12 @@ fn files_stay_small() {
     assert!(small * 10 >= sizes.len() * 8, "only {small} of {} files have fewer than 250 lines", sizes.len());
 }
 
-/// The code without its own tests.
-fn code_of(rooms: &[&str]) -> Vec<(String, String)> {
-    let ours = |file: &PathBuf| {
-        let tests = file
-            .iter()
-            .any(|part| part == "contract" || part == "tests" || part == "tests.rs" || part == "contract.rs");
-        rooms.contains(&room(file).as_str()) && !tests
-    };
-    let read = |file: PathBuf| {
-        let text = fs::read_to_string(&file).unwrap();
-        let code = text.split("\n#[cfg(test)]\n").next().unwrap().to_owned();
-        (file.display().to_string(), code)
-    };
-    rust_files().into_iter().filter(ours).map(read).collect()
-}
-
-fn found(code: &[(String, String)], words: &[&str]) -> Vec<String> {
-    let hits = code.iter().flat_map(|(file, code)| {
-        words.iter().filter(|word| code.contains(**word)).map(move |word| format!("{file}: {word}"))
+/// The words that are in the code of `rooms`, with the file that has them.
+fn found(rooms: &[&str], words: &[&str]) -> Vec<String> {
+    let code = modules(false).into_iter().filter(|(file, _)| rooms.contains(&room(file).as_str()));
+    let hits = code.flat_map(|(file, code)| {
+        let words = words.iter().filter(move |word| code.contains(**word));
+        words.map(move |word| format!("{}: {word}", file.display()))
     });
     hits.collect()
 }
@@ -205,7 +228,7 @@ fn no_code_deletes_unlocks_or_shortens_what_a_vault_holds() {
         "set_len",
         "truncate(true)",
     ];
-    assert_eq!(found(&code_of(&["vault", "role"]), &words), Vec::<String>::new());
+    assert_eq!(found(&["vault", "role"], &words), Vec::<String>::new());
 }
 
 #[test]
@@ -213,5 +236,5 @@ fn words_are_pure() {
     let floor = map().into_iter().find(|floor| floor.number == 0).unwrap();
     let rooms: Vec<&str> = floor.rooms.iter().map(String::as_str).collect();
     let words = ["std::fs", "tokio", "std::net", "std::env", "Timestamp::now()", "Instant::now", "SystemTime::now"];
-    assert_eq!(found(&code_of(&rooms), &words), Vec::<String>::new());
+    assert_eq!(found(&rooms, &words), Vec::<String>::new());
 }
