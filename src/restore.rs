@@ -4,7 +4,7 @@
 //! passed, the target carries a comment that says that it is incomplete.
 
 use crate::{
-    clock::{Clock, SignedDuration, Timestamp},
+    clock::{Clock, SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind},
     layout::{BackupId, SourceName},
     manifest::{Stream, Table},
@@ -60,7 +60,7 @@ pub enum RestoreError {
     #[error(transparent)]
     Target(#[from] PostgresError),
     #[error("database `{database}` is INCOMPLETE: restoring {step} failed")]
-    Incomplete { database: String, step: String, source: Box<RestoreError> },
+    Incomplete { database: String, step: &'static str, source: Box<RestoreError> },
     #[error("database `{database}` is INCOMPLETE: it differs from the backup: {}", .differences.join("; "))]
     Differs { database: String, differences: Vec<String> },
     #[error("{step}")]
@@ -164,6 +164,32 @@ impl Prepared {
     }
 }
 
+/// A restore's steps, in their order. The first change of the target is the first step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Schema,
+    Rows,
+    Residue,
+    Indexes,
+    Properties,
+    Comparison,
+}
+
+impl Step {
+    const ALL: [Self; 6] = [Self::Schema, Self::Rows, Self::Residue, Self::Indexes, Self::Properties, Self::Comparison];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Schema => "the schema",
+            Self::Rows => "rows",
+            Self::Residue => "sequences, large objects and what else the archive holds as data",
+            Self::Indexes => "indexes and constraints",
+            Self::Properties => "the database's settings",
+            Self::Comparison => "(the comparison)",
+        }
+    }
+}
+
 /// Loads a prepared backup. Any error after the first change says that the database is incomplete.
 pub async fn restore(
     restorer: &Restorer,
@@ -173,38 +199,49 @@ pub async fn restore(
     clock: Clock,
 ) -> Result<Report, RestoreError> {
     let began_at = clock.now();
-    let mut warnings = Vec::new();
-    if order.globals {
-        warnings = run_globals(restorer, &prepared).await?;
-    }
+    let closed = &prepared.opened.closed;
+    let warnings = if order.globals { run_globals(restorer, &prepared).await? } else { Vec::new() };
     if !(order.ownership.no_owner && order.ownership.no_privileges) {
-        prepared.target.insist_on_roles(&prepared.opened.closed.roles).await?;
+        prepared.target.insist_on_roles(&closed.roles).await?;
     }
-    prepared.target.begin(&prepared.opened.closed.database).await?;
-    let incomplete = |step: &str, source: RestoreError| RestoreError::Incomplete {
-        database: order.to.database.clone(),
-        step: step.to_owned(),
-        source: Box::new(source),
-    };
-    run_section(&prepared, Section::PreData, order.jobs).await.map_err(|error| incomplete("the schema", error))?;
-    load_rows(restorer, order, &prepared, progress).await.map_err(|error| incomplete("rows", error))?;
-    stream_archive(restorer, &prepared).await.map_err(|error| incomplete("sequences and large objects", error))?;
-    run_section(&prepared, Section::PostData, order.jobs)
-        .await
-        .map_err(|error| incomplete("indexes and constraints", error))?;
-    if prepared.choice.is_none() {
-        let applying = prepared.target.apply_properties(&prepared.opened.closed.database).await;
-        applying.map_err(|error| incomplete("the database's settings", error.into()))?;
+    prepared.target.begin(&closed.database).await?;
+    for step in Step::ALL {
+        let step_began_at = clock.now();
+        take(step, restorer, order, &prepared, progress).await.map_err(|error| match error {
+            differs @ RestoreError::Differs { .. } => differs,
+            error => RestoreError::Incomplete {
+                database: order.to.database.clone(),
+                step: step.name(),
+                source: Box::new(error),
+            },
+        })?;
+        let took = spoken(clock.now().duration_since(step_began_at));
+        tracing::info!(step = step.name(), took, "restored");
     }
-    let differences =
-        compare(order, &prepared, progress).await.map_err(|error| incomplete("(the comparison)", error))?;
-    if !differences.is_empty() {
-        return Err(RestoreError::Differs { database: order.to.database.clone(), differences });
-    }
-    let completing = prepared.target.complete(&prepared.opened.closed.database).await;
-    completing.map_err(|error| incomplete("the mark's removal", error.into()))?;
+    prepared.target.complete(&closed.database).await?;
     let took = clock.now().duration_since(began_at);
     Ok(prepared.report(order, took, warnings, true))
+}
+
+async fn take(
+    step: Step,
+    restorer: &Restorer,
+    order: &Order,
+    prepared: &Prepared,
+    progress: &Progress,
+) -> Result<(), RestoreError> {
+    match step {
+        Step::Schema => run_section(prepared, Section::PreData, order.jobs).await,
+        Step::Rows => load_rows(restorer, order, prepared, progress).await,
+        Step::Residue => stream_archive(restorer, prepared).await,
+        Step::Indexes => run_section(prepared, Section::PostData, order.jobs).await,
+        Step::Properties if prepared.choice.is_some() => Ok(()),
+        Step::Properties => Ok(prepared.target.apply_properties(&prepared.opened.closed.database).await?),
+        Step::Comparison => match compare(order, prepared, progress).await? {
+            equal if equal.is_empty() => Ok(()),
+            differences => Err(RestoreError::Differs { database: order.to.database.clone(), differences }),
+        },
+    }
 }
 
 /// Fetches the archive's segments until they hold its whole table of contents.

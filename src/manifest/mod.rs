@@ -211,3 +211,5 @@ impl FromStr for SealComment {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
