@@ -1,6 +1,8 @@
 //! Whatever is done to an object of a backup, a restore of that backup fails, names the object, and says 13; and
 //! every other way in which a run can be refused has its own exit code.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! README's section "Restore without Strongroom" is true: with stock tools alone, a backup comes back.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::{fs, path::Path, process::Command};

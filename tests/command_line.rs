@@ -1,5 +1,7 @@
 //! The command line: help, mistakes, JSON, and readers that leave early.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::{

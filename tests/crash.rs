@@ -1,5 +1,7 @@
 //! A run that is killed at any moment never leaves a sealed backup that does not restore.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::{

@@ -1,5 +1,7 @@
 //! The demo plays to its end, and nothing is lost.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::process::Command;

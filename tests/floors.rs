@@ -1,5 +1,7 @@
 //! The map in src/lib.rs is true: every room is on a floor, imports go down only, and files stay small.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

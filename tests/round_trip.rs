@@ -1,5 +1,7 @@
 //! What was backed up comes back: every object, row, right and setting, judged by pg_dump.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 mod support;
 
 use std::{fs, path::Path};

@@ -2,6 +2,8 @@
 //!
 //! Each test starts a server: few tests with many claims.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
+
 #[path = "support/rgw.rs"]
 mod rgw;
 mod support;
