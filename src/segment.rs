@@ -39,7 +39,7 @@ impl Packer {
         let encrypted = self.recipients.encrypt(Vec::new())?;
         let mut namer = self.digest_key.hasher();
         // The parameters that make two packings of one plaintext interchangeable.
-        namer.update(format!("strongroom 1 {stream:?} {} ", self.recipients.names().join(",")).as_bytes());
+        namer.update(format!("strongroom 1 {} {} ", stream.word(), self.recipients.names().join(",")).as_bytes());
         Ok(Packing {
             stream,
             writer: zstd::Encoder::new(encrypted, ZSTD_LEVEL)?,

@@ -134,7 +134,7 @@ impl Stage {
         println!("app=> DROP DATABASE rental WITH (FORCE);\nDROP DATABASE");
         self.mark("the database is dropped");
         self.attacks().await?;
-        self.mark("every destructive thing in reach was tried");
+        self.mark("ten ways to destroy the backups were tried");
 
         headline("3 a.m.: what is there, and get it back");
         self.strongroom(&["-c", "strongroom/restorer.toml", "list"], false).await?;
@@ -188,7 +188,10 @@ impl Stage {
         }
         println!("{rows}");
         match (immutable, breached) {
-            (true, 0) => {}
+            (true, 0) => println!(
+                "Only this machine's root could still do it, with chattr -i first: that is why a real vault is a bucket with \
+                 Object Lock in another account."
+            ),
             (true, breached) => return Err(DemoError::Breached(breached)),
             (false, _) => println!(
                 "{} this directory vault is NOT immutable here (no right to set the immutable flag), so the attacks were \

@@ -88,6 +88,17 @@ pub enum Stream {
     Data,
 }
 
+impl Stream {
+    /// One of the parameters that a segment's id is made of: a word that never changes (manifest.md).
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Archive => "Archive",
+            Self::Globals => "Globals",
+            Self::Data => "Data",
+        }
+    }
+}
+
 /// What a vault answered for one segment, and what was sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

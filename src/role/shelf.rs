@@ -1,7 +1,7 @@
 //! shelf: a source's backups as a listing shows them, what each turned out to be, and which one is wanted.
 
 use crate::{
-    clock::{Timestamp, parse_compact},
+    clock::{SignedDuration, Timestamp, parse_compact},
     digest::Blake3,
     layout::{self, BackupId, Named, ObjectKey, SourceName},
     manifest::Manifest,
@@ -41,6 +41,17 @@ pub struct Sealed {
     pub manifest_digest: Blake3,
     /// The server's clock when the seal was put.
     pub sealed_at: Timestamp,
+}
+
+/// A backup is sealed when its dump has ended. One that was sealed this long after the instant that it claims to hold
+/// was written later, by somebody who holds the signing key.
+const SEALED_WITHIN: SignedDuration = SignedDuration::from_hours(48);
+
+impl Sealed {
+    /// Does the server's clock contradict what the manifest says of its own time?
+    pub fn is_back_dated(&self) -> bool {
+        self.sealed_at.duration_since(self.manifest.snapshot_at) > SEALED_WITHIN
+    }
 }
 
 /// Which backup is wanted.
@@ -122,7 +133,7 @@ impl Select {
     pub fn fits(&self, sealed: &Sealed) -> bool {
         match self {
             Self::Latest | Self::Id(_) => true,
-            Self::At(at) => sealed.manifest.snapshot_at <= *at,
+            Self::At(at) => sealed.manifest.snapshot_at <= *at && !sealed.is_back_dated(),
         }
     }
 

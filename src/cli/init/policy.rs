@@ -1,7 +1,8 @@
 //! policy: what each role may do to a bucket, as AWS policies, and the custodian's one-time script.
 //!
-//! Policies only allow; whatever is not named is denied. No policy names an action that deletes, bypasses or
-//! changes a lock: those are nobody's.
+//! Whatever is not allowed is denied, and no policy allows an action that deletes, bypasses or changes a lock: those
+//! are nobody's. The depositor is denied them by name as well: on servers without accounts an object belongs to
+//! whoever put it, and an owner needs no allowance. (Such servers ignore a Deny with NotAction.)
 
 use super::answers::{Answers, NewVault};
 use crate::config::{Place, Role};
@@ -13,6 +14,22 @@ const SETTINGS: [&str; 3] =
 const LISTING: [&str; 2] = ["s3:ListBucket", "s3:ListBucketVersions"];
 const READING: [&str; 2] = ["s3:GetObject", "s3:GetObjectVersion"];
 const LOCKS: [&str; 1] = ["s3:GetObjectRetention"];
+const NEVER: [&str; 14] = [
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:BypassGovernanceRetention",
+    "s3:PutObjectRetention",
+    "s3:PutObjectLegalHold",
+    "s3:PutObjectAcl",
+    "s3:PutObjectVersionAcl",
+    "s3:GetObjectAcl",
+    "s3:PutObjectTagging",
+    "s3:PutObjectVersionTagging",
+    "s3:DeleteObjectTagging",
+    "s3:DeleteObjectVersionTagging",
+];
 
 pub fn json(role: Role, answers: &Answers) -> String {
     let buckets: BTreeSet<_> = answers.buckets().filter_map(bucket_arn).collect();
@@ -24,6 +41,7 @@ pub fn json(role: Role, answers: &Answers) -> String {
             statement("Deposit", &["s3:PutObject"], json!(objects)),
             statement("ReadLocksBack", &LOCKS, json!(objects)),
             on_buckets(&SETTINGS),
+            json!({ "Sid": "NeverEvenItsOwn", "Effect": "Deny", "Action": NEVER, "Resource": objects }),
         ],
         Role::Inspector => vec![
             statement("ReadManifests", &READING, json!(manifests)),

@@ -58,7 +58,7 @@ fn roles(answers: &Answers) -> Vec<String> {
         let user = identifier(user);
         let password = if over_tcp { format!("\n  \\password {user}") } else { String::new() };
         format!(
-            "Make the role in PostgreSQL, as a superuser. It reads everything and changes nothing:\n\
+            "Make the role in PostgreSQL, as a superuser. It reads everything and changes nothing. (Large\n   objects of other owners it cannot read: `backup` then says so, with a GRANT for each.)\n\
              \x20 CREATE ROLE {user} LOGIN BYPASSRLS;\n  GRANT pg_read_all_data TO {user};{password}"
         )
     };

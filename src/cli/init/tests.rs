@@ -126,10 +126,20 @@ fn policies_allow_a_role_its_own_verbs_and_nobody_a_deletion() {
         serde_json::json!(["arn:aws:s3:::acme-vault/prod/v1/*", "arn:aws:s3:::acme-vault/eu/v1/*"])
     );
     assert_eq!(depositor["Statement"][2]["Resource"], serde_json::json!(["arn:aws:s3:::acme-vault"]));
-    assert!(!read("depositor.json").contains("List") && !read("depositor.json").contains("GetObject\""));
+    let allowed = |name: &str| {
+        let policy: serde_json::Value = serde_json::from_str(&read(name)).unwrap();
+        let statements = policy["Statement"].as_array().unwrap();
+        statements
+            .iter()
+            .filter(|statement| statement["Effect"] == "Allow")
+            .map(ToString::to_string)
+            .collect::<String>()
+    };
+    assert!(!allowed("depositor.json").contains("List") && !allowed("depositor.json").contains("GetObject\""));
+    assert_eq!(depositor["Statement"][3]["Effect"], "Deny", "not even what it owns");
     assert!(read("inspector.json").contains("acme-vault/prod/v1/*/backups/*"));
-    for name in ["depositor.json", "inspector.json", "restorer.json", "custodian.sh"] {
-        let text = read(name);
+    let texts = ["depositor.json", "inspector.json", "restorer.json"].map(|name| (name, allowed(name)));
+    for (name, text) in texts.into_iter().chain([("custodian.sh", read("custodian.sh"))]) {
         for nobodys in ["s3:Delete", "Bypass", "s3:PutObjectRetention", "s3:PutBucket", "s3:*"] {
             assert!(!text.contains(nobodys), "{name} allows {nobodys}");
         }

@@ -36,12 +36,13 @@ pub fn list(shelves: &[Listed], now: Timestamp, as_json: bool) -> Result<(), Fai
             .collect();
         return print_json(&json!({ "shelves": shelves }));
     }
-    let mut rows = table(&["SOURCE", "VAULT", "BACKUP", "STATE", "AGE", "PACKED", "LOCK", "LOCKED UNTIL"]);
+    let mut rows =
+        table(&["SOURCE", "VAULT", "BACKUP", "STATE", "AGE", "PACKED", "SEALED AT", "LOCK AS DEPOSITED", "UNTIL"]);
     let mut text = String::new();
     for Listed { vault, source, backups, more, findings } in shelves {
         for (backup, standing) in backups {
-            let [state, age, packed, lock, until] = standing_cells(standing, now);
-            rows.add_row([source.as_str(), vault, backup.as_str(), &state, &age, &packed, &lock, &until]);
+            let [state, age, packed, sealed, lock, until] = standing_cells(standing, now);
+            rows.add_row([source.as_str(), vault, backup.as_str(), &state, &age, &packed, &sealed, &lock, &until]);
         }
         if backups.is_empty() {
             text += &format!("no backups of {source} in {vault}\n");
@@ -61,26 +62,26 @@ pub fn list(shelves: &[Listed], now: Timestamp, as_json: bool) -> Result<(), Fai
     print(&text)
 }
 
-fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 5] {
-    let dash = || "-".to_owned();
+/// State, age, packed size, seal's time by the server, lock and its end as the manifest tells them.
+fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 6] {
+    let only = |state: String| [state, "-".into(), "-".into(), "-".into(), "-".into(), "-".into()];
     match standing {
         Standing::Sealed(sealed) => {
             let manifest = &sealed.manifest;
-            let until = manifest.locked_until.map_or_else(dash, |until| whole_second(until).to_string());
-            let age = spoken(now.duration_since(manifest.snapshot_at));
+            let state = if sealed.is_back_dated() { "sealed, BACK-DATED" } else { "sealed" };
+            let until = manifest.locked_until.map_or("-".to_owned(), |until| whole_second(until).to_string());
             [
-                "sealed".to_owned(),
-                age,
+                state.to_owned(),
+                spoken(now.duration_since(manifest.snapshot_at)),
                 ByteSize(manifest.packed_bytes()).to_string(),
+                whole_second(sealed.sealed_at).to_string(),
                 named(manifest.lock).to_owned(),
                 until,
             ]
         }
-        Standing::Damaged { object, why } => [format!("DAMAGED: {object} {why}"), dash(), dash(), dash(), dash()],
-        Standing::Forged { object, .. } => {
-            [format!("NOT OURS: {object} is not our signature"), dash(), dash(), dash(), dash()]
-        }
-        Standing::Unsealed => ["unsealed (a run that did not end)".to_owned(), dash(), dash(), dash(), dash()],
+        Standing::Damaged { object, why } => only(format!("DAMAGED: {object} {why}")),
+        Standing::Forged { object, .. } => only(format!("NOT OURS: {object} is not our signature")),
+        Standing::Unsealed => only("unsealed (a run that did not end)".to_owned()),
     }
 }
 
@@ -89,7 +90,7 @@ fn standing_json(backup: &BackupId, standing: &Standing) -> Value {
         Standing::Sealed(sealed) => {
             let manifest = &sealed.manifest;
             json!({
-                "backup": backup, "state": "sealed", "snapshot_at": manifest.snapshot_at, "sealed_at": sealed.sealed_at,
+                "backup": backup, "state": "sealed", "back_dated": sealed.is_back_dated(), "snapshot_at": manifest.snapshot_at, "sealed_at": sealed.sealed_at,
                 "sequence": manifest.chain.sequence, "packed_bytes": manifest.packed_bytes(), "segments": manifest.segments.len(),
                 "lock": manifest.lock, "locked_until": manifest.locked_until, "engine": manifest.engine,
             })
