@@ -6,8 +6,8 @@
 //! F6 doors        main lib config cli
 //! F4 journeys     backup restore fetch check            never import vault
 //! F3 powers       role: depositor inspector restorer
-//! F2 instruments  source segment vault catalog          never each other
-//! F1 keys         secret keyring
+//! F2 instruments  source vault catalog                  never each other
+//! F1 keys         secret keyring segment
 //! F0 words        clock failure progress digest fingerprint term layout manifest      pure: no I/O, no now()
 //! ```
 //!

@@ -29,8 +29,8 @@ pub enum PostgresError {
     Incomplete { role: String, gaps: Vec<Gap> },
     #[error("{step}: {why}")]
     Query { step: String, why: String, state: Option<SqlState> },
-    #[error("tables changed while the dump began, {tries} times in a row")]
-    Restless { tries: u32 },
+    #[error("the dump could not begin, {tries} times in a row: {why}")]
+    Restless { tries: u32, why: String },
     #[error("{what} changed while the dump ran")]
     ChangedMeanwhile { what: &'static str },
     #[error("{step}: no byte for {seconds} s")]
@@ -79,7 +79,10 @@ impl PostgresError {
         match self {
             Self::Query { state: Some(state), .. } => locked.contains(state),
             Self::ChangedMeanwhile { .. } => true,
-            Self::Child(ChildError::Failed { said, .. }) => said.contains("canceling statement due to lock timeout"),
+            // pg_dump's --lock-wait-timeout is a statement timeout, on its LOCK TABLE alone.
+            Self::Child(ChildError::Failed { said, .. }) => {
+                said.contains("canceling statement due to statement timeout") && said.contains("LOCK TABLE")
+            }
             _ => false,
         }
     }
@@ -141,7 +144,7 @@ impl Explain for PostgresError {
                 Some("Raise max_locks_per_transaction: every session of a dump locks every table.".into())
             }
             Self::Restless { .. } => {
-                Some("Something keeps altering tables: run it again when the migration is done.".into())
+                Some("Something keeps altering or locking tables: run it again when the migration is done.".into())
             }
             Self::ChangedMeanwhile { .. } => Some("Run it again; the dump that was begun is not used.".into()),
             Self::NotEmpty { .. } => Some("Restore into a new database, or drop what is in the way yourself.".into()),

@@ -31,18 +31,18 @@ pub struct Snapshot {
 }
 
 pub async fn take(address: &Address, workers: usize, clock: Clock) -> Result<Snapshot, PostgresError> {
+    let mut why = String::new();
     for tried in 1..=TRIES {
-        match attempt(address, workers, clock).await {
+        why = match attempt(address, workers, clock).await {
             Ok(Some(snapshot)) => return Ok(snapshot),
-            Ok(None) => tracing::info!(tried, "tables changed while the dump began, beginning again"),
-            Err(error) if error.is_transient() => {
-                tracing::info!(tried, %error, "a lock was not to be had, beginning again")
-            }
+            Ok(None) => "tables changed meanwhile".to_owned(),
+            Err(error) if error.is_transient() => error.to_string(),
             Err(error) => return Err(error),
-        }
+        };
+        tracing::info!(tried, why, "beginning again");
         tokio::time::sleep(PAUSE * tried).await;
     }
-    Err(PostgresError::Restless { tries: TRIES })
+    Err(PostgresError::Restless { tries: TRIES, why })
 }
 
 async fn attempt(address: &Address, workers: usize, clock: Clock) -> Result<Option<Snapshot>, PostgresError> {
