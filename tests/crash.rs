@@ -11,7 +11,7 @@ use std::{
 };
 use support::{World, files_below, text};
 
-const KILLS_BY_TIME: u32 = 14;
+const KILLS_BY_TIME: u32 = 12;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Some 60 MB: the rental of the demo with a long history, which is cut by page ranges.
