@@ -16,12 +16,13 @@ use crate::{
     progress::Progress,
 };
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt, future::BoxFuture, future::try_join_all};
+use futures_util::{SinkExt, future::BoxFuture, future::try_join_all};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     pin::pin,
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
+use tokio::sync::mpsc;
 
 const SEND_BYTES: usize = 1 << 20;
 
@@ -53,14 +54,40 @@ pub async fn load<'a, E: From<PostgresError>>(
     let queue = Mutex::new(VecDeque::from(units));
     let working = (0..workers).map(async |_| {
         let session = target.session_speaking(Some(text_encoding(&closed.database.encoding))).await?;
-        loop {
-            let next = queue.lock().expect("no worker panics while it holds the queue").pop_front();
-            let Some(unit) = next else { return Ok::<(), E>(()) };
-            load_unit(&session, closed, &unit, chosen, fetch, progress).await?;
-        }
+        let loader = Loader { session, closed, chosen, progress };
+        let (ahead, arriving) = mpsc::channel(1);
+        // The next segment is fetched and decrypted while this one is copied: two are in memory for each worker.
+        tokio::try_join!(fetch_units(&queue, fetch, ahead), loader.load_all(arriving))?;
+        Ok::<(), E>(())
     });
     try_join_all(working).await?;
     Ok(())
+}
+
+/// A fetched segment on its way to be loaded.
+struct Arrived {
+    unit: Arc<Unit>,
+    /// Index into [`Unit::segments`].
+    position: usize,
+    script: Bytes,
+}
+
+/// Takes units until there are none, and hands on their segments in order.
+async fn fetch_units<'a, E>(
+    queue: &Mutex<VecDeque<Unit>>,
+    fetch: Fetch<'a, E>,
+    ahead: mpsc::Sender<Arrived>,
+) -> Result<(), E> {
+    loop {
+        let next = queue.lock().expect("no worker panics while it holds the queue").pop_front();
+        let Some(unit) = next.map(Arc::new) else { return Ok(()) };
+        for (position, segment) in unit.segments.iter().enumerate() {
+            // The loader has failed and says why.
+            let Ok(place) = ahead.reserve().await else { return Ok(()) };
+            let script = fetch(*segment).await?.into();
+            place.send(Arrived { unit: Arc::clone(&unit), position, script });
+        }
+    }
 }
 
 /// Groups segments that share a table, largest group first; a dominating table's segments go each alone.
@@ -109,33 +136,63 @@ fn units(closed: &Closed, chosen: Option<&BTreeSet<u32>>, jobs: usize) -> Vec<Un
     pieces.chain(whole).collect()
 }
 
-async fn load_unit<'a, E: From<PostgresError>>(
-    session: &Session,
+/// One worker's half that talks to the target.
+struct Loader<'a> {
+    session: Session,
     closed: &'a Closed,
-    unit: &Unit,
-    chosen: Option<&BTreeSet<u32>>,
-    fetch: Fetch<'a, E>,
-    progress: &Progress,
-) -> Result<(), E> {
-    let step = |step: &str| PostgresError::query(format!("{step} {}", named(closed, unit)));
-    session.client.batch_execute("BEGIN").await.map_err(step("beginning with"))?;
-    for table in &unit.owned {
-        let table = &closed.tables[*table as usize];
-        let truncate = format!("TRUNCATE ONLY {}", qualified(&table.schema, &table.name));
-        session.client.batch_execute(&truncate).await.map_err(step("preparing"))?;
+    chosen: Option<&'a BTreeSet<u32>>,
+    progress: &'a Progress,
+}
+
+impl Loader<'_> {
+    async fn load_all<E: From<PostgresError>>(&self, mut arriving: mpsc::Receiver<Arrived>) -> Result<(), E> {
+        while let Some(Arrived { unit, position, script }) = arriving.recv().await {
+            if position == 0 {
+                self.begin(&unit).await?;
+            }
+            self.load_segment(&unit, unit.segments[position], script).await?;
+            if position + 1 == unit.segments.len() {
+                self.run("COMMIT", "committing", &unit).await?;
+            }
+        }
+        Ok(())
     }
-    // The next segment is fetched and decrypted while this one is copied.
-    let mut plaintexts = pin!(
-        futures_util::stream::iter(&unit.segments)
-            .map(async |index| Ok::<_, E>((*index, fetch(*index).await?)))
-            .buffered(2)
-    );
-    while let Some(next) = plaintexts.next().await {
-        let (index, plaintext) = next?;
-        load_segment(session, closed, &closed.segments[index], plaintext.into(), unit, chosen, progress).await?;
+
+    async fn begin(&self, unit: &Unit) -> Result<(), PostgresError> {
+        self.run("BEGIN", "beginning with", unit).await?;
+        for table in &unit.owned {
+            let Table { schema, name, .. } = &self.closed.tables[*table as usize];
+            self.run(&format!("TRUNCATE ONLY {}", qualified(schema, name)), "preparing", unit).await?;
+        }
+        Ok(())
     }
-    session.client.batch_execute("COMMIT").await.map_err(step("committing"))?;
-    Ok(())
+
+    async fn run(&self, statement: &str, step: &str, unit: &Unit) -> Result<(), PostgresError> {
+        let ran = self.session.client.batch_execute(statement).await;
+        ran.map_err(PostgresError::query(format!("{step} {}", named(self.closed, unit))))
+    }
+
+    async fn load_segment(&self, unit: &Unit, segment: usize, script: Bytes) -> Result<(), PostgresError> {
+        let contents = &self.closed.segments[segment];
+        let unreadable = |why| PostgresError::Script { object: format!("data segment {}", contents.ordinal), why };
+        let pieces = script::pieces(&script).map_err(unreadable)?;
+        if pieces.len() != contents.pieces.len() {
+            return Err(unreadable("it has other pieces than the manifest lists"));
+        }
+        for (found, piece) in pieces.iter().zip(&contents.pieces) {
+            let table = self.closed.tables.get(piece.table as usize);
+            let table = table.ok_or_else(|| unreadable("it names an unknown table"))?;
+            if found.target != copy_target(&table.schema, &table.name, &table.columns) {
+                return Err(unreadable("a piece is of another table than the manifest lists"));
+            }
+            if self.chosen.is_none_or(|chosen| chosen.contains(&piece.table)) {
+                let rows = script.slice_ref(found.rows);
+                copy_rows(&self.session, table, found.target, rows, unit.owned.contains(&piece.table)).await?;
+                self.progress.read(found.rows.len() as u64, piece.rows);
+            }
+        }
+        Ok(())
+    }
 }
 
 fn named(closed: &Closed, unit: &Unit) -> String {
@@ -143,34 +200,6 @@ fn named(closed: &Closed, unit: &Unit) -> String {
     let name =
         first.map(|piece| &closed.tables[piece.table as usize]).map(|table| qualified(&table.schema, &table.name));
     name.unwrap_or_default()
-}
-
-async fn load_segment(
-    session: &Session,
-    closed: &Closed,
-    contents: &Contents,
-    script: Bytes,
-    unit: &Unit,
-    chosen: Option<&BTreeSet<u32>>,
-    progress: &Progress,
-) -> Result<(), PostgresError> {
-    let unreadable = |why| PostgresError::Script { object: format!("data segment {}", contents.ordinal), why };
-    let pieces = script::pieces(&script).map_err(unreadable)?;
-    if pieces.len() != contents.pieces.len() {
-        return Err(unreadable("it has other pieces than the manifest lists"));
-    }
-    for (found, piece) in pieces.iter().zip(&contents.pieces) {
-        let table = closed.tables.get(piece.table as usize).ok_or_else(|| unreadable("it names an unknown table"))?;
-        if found.target != copy_target(&table.schema, &table.name, &table.columns) {
-            return Err(unreadable("a piece is of another table than the manifest lists"));
-        }
-        if chosen.is_none_or(|chosen| chosen.contains(&piece.table)) {
-            let rows = script.slice_ref(found.rows);
-            copy_rows(session, table, found.target, rows, unit.owned.contains(&piece.table)).await?;
-            progress.read(found.rows.len() as u64, piece.rows);
-        }
-    }
-    Ok(())
 }
 
 async fn copy_rows(
