@@ -14,7 +14,7 @@ use crate::{
         self, Address, Choice, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
     },
 };
-use futures_util::FutureExt;
+use bytes::Bytes;
 use std::{io, path::PathBuf};
 
 /// What is wanted, and where to.
@@ -283,18 +283,32 @@ async fn load_rows(
     prepared: &Prepared,
     progress: &Progress,
 ) -> Result<(), RestoreError> {
-    let opened = &prepared.opened;
-    let fetch = |index: usize| {
-        async move {
-            let (receipt, contents) = (&opened.sealed.manifest.segments[index], &opened.closed.segments[index]);
-            let plaintext = restorer.plaintext(receipt, contents).await?;
-            progress.moved(receipt.size);
-            Ok(plaintext)
-        }
-        .boxed()
-    };
     let chosen = prepared.choice.as_ref().map(|choice| &choice.tables);
-    postgres::load(&prepared.target, &opened.closed, chosen, order.jobs, &fetch, progress).await
+    let segments = Fetched { restorer, opened: &prepared.opened, progress };
+    postgres::load(&prepared.target, &prepared.opened.closed, chosen, order.jobs, &segments, progress).await
+}
+
+/// A backup's segments on their way out of the vault.
+struct Fetched<'a> {
+    restorer: &'a Restorer,
+    opened: &'a Opened,
+    progress: &'a Progress,
+}
+
+impl postgres::Segments for Fetched<'_> {
+    type Error = RestoreError;
+
+    async fn fetch(&self, index: usize) -> Result<Bytes, RestoreError> {
+        let receipt = &self.opened.sealed.manifest.segments[index];
+        let packed = self.restorer.fetch(receipt).await?;
+        self.progress.moved(receipt.size);
+        Ok(packed)
+    }
+
+    async fn unpack(&self, index: usize, packed: Bytes) -> Result<Vec<u8>, RestoreError> {
+        let (receipt, contents) = (&self.opened.sealed.manifest.segments[index], &self.opened.closed.segments[index]);
+        Ok(self.restorer.unpacked(receipt, contents, packed).await?)
+    }
 }
 
 /// Feeds the whole archive to pg_restore for what is in it as data: sequences' values, large objects, the rows of

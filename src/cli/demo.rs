@@ -21,6 +21,8 @@ use std::{
 };
 use tokio::process::Command;
 
+const DROP_TRIES: u32 = 50;
+const DROP_PAUSE: std::time::Duration = std::time::Duration::from_millis(200);
 const RENTAL: &str = include_str!("demo/rental.sql");
 
 /// A role that may read everything, as README tells the operator to make it; and the application's own, which owns
@@ -130,7 +132,7 @@ impl Stage {
 
         headline("The incident: an agent with the application's rights cleans up");
         let incident_at = self.clock.now();
-        self.server.psql("app", "postgres", "DROP DATABASE rental WITH (FORCE);").await?;
+        self.drop_database().await?;
         println!("app=> DROP DATABASE rental WITH (FORCE);\nDROP DATABASE");
         self.mark("the database is dropped");
         self.attacks().await?;
@@ -145,6 +147,18 @@ impl Stage {
         let after = self.server.psql("postgres", "rental", ROWS).await?;
         self.tell(&before, &after, incident_at.duration_since(backed_up_at), recovered_at.duration_since(incident_at));
         if before == after { Ok(()) } else { Err(DemoError::Lost { before, after }) }
+    }
+
+    /// The application may not end other roles' sessions, so it waits for those that are just going, as an agent would.
+    async fn drop_database(&self) -> Result<(), DemoError> {
+        let mut tried = 1;
+        loop {
+            match self.server.psql("app", "postgres", "DROP DATABASE rental WITH (FORCE);").await {
+                Err(_still_in_use) if tried < DROP_TRIES => tokio::time::sleep(DROP_PAUSE).await,
+                ended => return ended.map(drop),
+            }
+            tried += 1;
+        }
     }
 
     /// What a stray agent would do to the backups, with the rights of the application's user and of the depositor's.

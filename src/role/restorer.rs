@@ -101,6 +101,11 @@ impl Restorer {
     /// Fetches and unpacks one segment, the second off the runtime's threads.
     pub async fn plaintext(&self, receipt: &Receipt, contents: &Contents) -> Result<Vec<u8>, RoleError> {
         let packed = self.fetch(receipt).await?;
+        self.unpacked(receipt, contents, packed).await
+    }
+
+    /// [`Restorer::unpack`] off the runtime's threads.
+    pub async fn unpacked(&self, receipt: &Receipt, contents: &Contents, packed: Bytes) -> Result<Vec<u8>, RoleError> {
         let (restorer, receipt, contents) = (self.clone(), receipt.clone(), contents.clone());
         let unpacking = tokio::task::spawn_blocking(move || restorer.unpack(&receipt, &contents, &packed));
         unpacking.await.expect("unpacking returns its errors")

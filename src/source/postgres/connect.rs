@@ -8,11 +8,16 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject},
 };
 use std::{path::Path, sync::Arc, time::Duration};
-use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, BufReader},
+    net::{TcpStream, UnixStream},
+    task::JoinHandle,
+};
+use tokio_postgres::{Client, Config, NoTls, config::SslMode, error::SqlState, tls::MakeTlsConnect};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+const READ_BYTES: usize = 256 << 10;
 
 /// A session and the task that drives it. Dropping it closes the connection, which ends its transaction and
 /// gives up its locks.
@@ -88,34 +93,61 @@ async fn open(address: &Address) -> Result<Session, PostgresError> {
     config
         .user(&address.user)
         .dbname(&address.database)
-        .port(address.port)
         .application_name("strongroom")
-        .connect_timeout(CONNECT_TIMEOUT)
-        .keepalives_idle(Duration::from_secs(30))
-        .keepalives_interval(Duration::from_secs(10))
-        .keepalives_retries(3)
-        .tcp_user_timeout(Duration::from_secs(120))
         .options(format!("-c {CANARY}=kept"));
-    if address.host.starts_with('/') {
-        config.host_path(&address.host);
-    } else {
-        config.host(&address.host);
-    }
     if let Some(password) = &address.password {
         let text = password.reveal_text().map_err(|why| refused(address, why.to_string()))?;
         config.password(text);
     }
     let tls = match &address.tls {
-        Tls::Off => return drive(address, config.ssl_mode(SslMode::Disable).connect(NoTls)).await,
-        Tls::VerifyFull { roots } => verified(roots.as_deref()),
-        Tls::Unverified => Ok(unverified()),
+        Tls::Off => None,
+        Tls::VerifyFull { roots } => Some(verified(roots.as_deref())),
+        Tls::Unverified => Some(Ok(unverified())),
     };
-    let tls = tls.map_err(|why| PostgresError::Tls { address: address.shown(), why })?;
-    drive(address, config.ssl_mode(SslMode::Require).connect(MakeRustlsConnect::new(tls))).await
+    let tls = tls.transpose().map_err(|why| PostgresError::Tls { address: address.shown(), why })?;
+    config.ssl_mode(if tls.is_some() { SslMode::Require } else { SslMode::Disable });
+    let greeting = async {
+        if address.host.starts_with('/') {
+            let socket = format!("{}/.s.PGSQL.{}", address.host, address.port);
+            let stream = UnixStream::connect(socket).await.map_err(|error| unreachable(address, error.to_string()))?;
+            return drive(address, config.connect_raw(widened(stream), NoTls)).await;
+        }
+        let stream = TcpStream::connect((address.host.as_str(), address.port)).await;
+        let stream = stream.and_then(|stream| kept_alive(stream).map(widened));
+        let stream = stream.map_err(|error| unreachable(address, error.to_string()))?;
+        let Some(tls) = tls else { return drive(address, config.connect_raw(stream, NoTls)).await };
+        let made =
+            MakeTlsConnect::<BufReader<TcpStream>>::make_tls_connect(&mut MakeRustlsConnect::new(tls), &address.host);
+        let tls = made.map_err(|why| PostgresError::Tls { address: address.shown(), why: why.to_string() })?;
+        drive(address, config.connect_raw(stream, tls)).await
+    };
+    let greeted = tokio::time::timeout(CONNECT_TIMEOUT, greeting).await;
+    greeted.map_err(|_elapsed| unreachable(address, "no answer in time".into()))?
+}
+
+/// The driver reads 8 KiB at a time; COPY deserves fewer and larger reads.
+fn widened<S: AsyncRead>(stream: S) -> BufReader<S> {
+    BufReader::with_capacity(READ_BYTES, stream)
+}
+
+/// A peer that is gone without a word is noticed within two minutes.
+fn kept_alive(stream: TcpStream) -> std::io::Result<TcpStream> {
+    use rustix::net::sockopt;
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(&stream, true)?;
+    sockopt::set_tcp_keepidle(&stream, Duration::from_secs(30))?;
+    sockopt::set_tcp_keepintvl(&stream, Duration::from_secs(10))?;
+    sockopt::set_tcp_keepcnt(&stream, 3)?;
+    sockopt::set_tcp_user_timeout(&stream, 120_000)?;
+    Ok(stream)
 }
 
 fn refused(address: &Address, why: String) -> PostgresError {
     PostgresError::Refused { address: address.shown(), why }
+}
+
+fn unreachable(address: &Address, why: String) -> PostgresError {
+    PostgresError::Unreachable { address: address.shown(), why }
 }
 
 async fn drive<S, T>(
@@ -123,19 +155,16 @@ async fn drive<S, T>(
     connecting: impl Future<Output = Result<(Client, tokio_postgres::Connection<S, T>), tokio_postgres::Error>>,
 ) -> Result<Session, PostgresError>
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let connected = tokio::time::timeout(2 * CONNECT_TIMEOUT, connecting).await;
-    let unreachable = |why| PostgresError::Unreachable { address: address.shown(), why };
-    let connected = connected.map_err(|_elapsed| unreachable("no answer in time".into()))?;
-    let (client, connection) = connected.map_err(|error| {
+    let (client, connection) = connecting.await.map_err(|error| {
         let why = said(&error);
         match error.code() {
             Some(state) if *state == SqlState::PROTOCOL_VIOLATION && why.contains("startup parameter") => {
                 PostgresError::Pooler { address: address.shown() }
             }
-            Some(state) if *state == SqlState::CANNOT_CONNECT_NOW => unreachable(why),
+            Some(state) if *state == SqlState::CANNOT_CONNECT_NOW => unreachable(address, why),
             Some(state) if *state == SqlState::UNDEFINED_DATABASE => {
                 PostgresError::NoSuchDatabase { database: address.database.clone(), address: address.shown() }
             }
@@ -143,7 +172,7 @@ where
             None if why.contains("tls") || why.contains("TLS") || why.contains("certificate") => {
                 PostgresError::Tls { address: address.shown(), why }
             }
-            None => unreachable(why),
+            None => unreachable(address, why),
         }
     })?;
     // A broken connection shows as an error in whatever the client does next.

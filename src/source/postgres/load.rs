@@ -16,7 +16,7 @@ use crate::{
     progress::Progress,
 };
 use bytes::Bytes;
-use futures_util::{SinkExt, future::BoxFuture, future::try_join_all};
+use futures_util::{SinkExt, future::try_join_all};
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     pin::pin,
@@ -26,8 +26,14 @@ use tokio::sync::mpsc;
 
 const SEND_BYTES: usize = 1 << 20;
 
-/// Gives the plaintext of the segment with this index in [`Closed::segments`].
-pub type Fetch<'a, E> = &'a (dyn Fn(usize) -> BoxFuture<'a, Result<Vec<u8>, E>> + Sync);
+/// Where the segments of [`Closed::segments`] come from, by index: fetched ahead as they are packed, unpacked only
+/// when they are loaded, so that each worker holds one plaintext.
+pub trait Segments: Sync {
+    type Error: From<PostgresError>;
+
+    fn fetch(&self, index: usize) -> impl Future<Output = Result<Bytes, Self::Error>> + Send;
+    fn unpack(&self, index: usize, packed: Bytes) -> impl Future<Output = Result<Vec<u8>, Self::Error>> + Send;
+}
 
 /// What one worker loads in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,14 +46,14 @@ struct Unit {
 }
 
 /// Loads the rows of every chosen table (all, when `chosen` is `None`).
-pub async fn load<'a, E: From<PostgresError>>(
+pub async fn load<S: Segments>(
     target: &Target,
-    closed: &'a Closed,
+    closed: &Closed,
     chosen: Option<&BTreeSet<u32>>,
     jobs: usize,
-    fetch: Fetch<'a, E>,
+    segments: &S,
     progress: &Progress,
-) -> Result<(), E> {
+) -> Result<(), S::Error> {
     let units = units(closed, chosen, jobs);
     progress.expect(units.iter().map(|unit| unit.raw_bytes).sum());
     let workers = jobs.min(units.len());
@@ -56,9 +62,9 @@ pub async fn load<'a, E: From<PostgresError>>(
         let session = target.session_speaking(Some(text_encoding(&closed.database.encoding))).await?;
         let loader = Loader { session, closed, chosen, progress };
         let (ahead, arriving) = mpsc::channel(1);
-        // The next segment is fetched and decrypted while this one is copied: two are in memory for each worker.
-        tokio::try_join!(fetch_units(&queue, fetch, ahead), loader.load_all(arriving))?;
-        Ok::<(), E>(())
+        // The next segment is fetched while this one is copied.
+        tokio::try_join!(fetch_units(&queue, segments, ahead), loader.load_all(segments, arriving))?;
+        Ok::<(), S::Error>(())
     });
     try_join_all(working).await?;
     Ok(())
@@ -69,23 +75,23 @@ struct Arrived {
     unit: Arc<Unit>,
     /// Index into [`Unit::segments`].
     position: usize,
-    script: Bytes,
+    packed: Bytes,
 }
 
 /// Takes units until there are none, and hands on their segments in order.
-async fn fetch_units<'a, E>(
+async fn fetch_units<S: Segments>(
     queue: &Mutex<VecDeque<Unit>>,
-    fetch: Fetch<'a, E>,
+    segments: &S,
     ahead: mpsc::Sender<Arrived>,
-) -> Result<(), E> {
+) -> Result<(), S::Error> {
     loop {
         let next = queue.lock().expect("no worker panics while it holds the queue").pop_front();
         let Some(unit) = next.map(Arc::new) else { return Ok(()) };
         for (position, segment) in unit.segments.iter().enumerate() {
             // The loader has failed and says why.
             let Ok(place) = ahead.reserve().await else { return Ok(()) };
-            let script = fetch(*segment).await?.into();
-            place.send(Arrived { unit: Arc::clone(&unit), position, script });
+            let packed = segments.fetch(*segment).await?;
+            place.send(Arrived { unit: Arc::clone(&unit), position, packed });
         }
     }
 }
@@ -145,11 +151,12 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    async fn load_all<E: From<PostgresError>>(&self, mut arriving: mpsc::Receiver<Arrived>) -> Result<(), E> {
-        while let Some(Arrived { unit, position, script }) = arriving.recv().await {
+    async fn load_all<S: Segments>(&self, segments: &S, mut arriving: mpsc::Receiver<Arrived>) -> Result<(), S::Error> {
+        while let Some(Arrived { unit, position, packed }) = arriving.recv().await {
             if position == 0 {
                 self.begin(&unit).await?;
             }
+            let script = segments.unpack(unit.segments[position], packed).await?.into();
             self.load_segment(&unit, unit.segments[position], script).await?;
             if position + 1 == unit.segments.len() {
                 self.run("COMMIT", "committing", &unit).await?;

@@ -24,7 +24,7 @@ pub use compare::{Difference, compare};
 pub use connect::text_encoding;
 pub use dump::{dump, look};
 pub use error::PostgresError;
-pub use load::load;
+pub use load::{Segments, load};
 pub use tables::qualified;
 pub use target::{Ownership, Section, Target};
 pub use toc::{Head, Toc};
