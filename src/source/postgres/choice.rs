@@ -88,6 +88,11 @@ impl Choice {
     }
 }
 
+/// Whose entries name their table, as `KIND schema table name owner`: another table's foreign key to ours, or a view's
+/// own rule, depends on something of ours and is none of it.
+const OF_A_TABLE: [&str; 7] =
+    ["DEFAULT", "CONSTRAINT", "CHECK CONSTRAINT", "FK CONSTRAINT", "TRIGGER", "RULE", "POLICY"];
+
 struct Graph<'a> {
     entries: BTreeMap<u32, &'a Entry>,
 }
@@ -108,11 +113,14 @@ impl Graph<'_> {
 
     /// Is it something of a chosen table, or of something that came with one?
     fn belongs(&self, entry: &Entry, roots: &BTreeSet<u32>, chosen: &BTreeSet<u32>) -> bool {
-        // A rule may be a view's own, which needs a constraint of ours and is none of our table's.
-        let of_table_only = entry.is("RULE");
-        let on_chosen =
-            |id: &u32| roots.contains(id) || (!of_table_only && chosen.contains(id) && self.entries[id].is_belonging());
-        entry.is_belonging() && entry.depends_on.iter().any(on_chosen)
+        let on_chosen = |id: &u32| roots.contains(id) || (chosen.contains(id) && self.entries[id].is_belonging());
+        entry.is_belonging() && !self.names_another(entry, roots) && entry.depends_on.iter().any(on_chosen)
+    }
+
+    fn names_another(&self, entry: &Entry, roots: &BTreeSet<u32>) -> bool {
+        let Some(of) = OF_A_TABLE.iter().find_map(|kind| entry.after(kind)) else { return false };
+        let mut tables = roots.iter().filter_map(|root| self.entries[root].after("TABLE")?.rsplit_once(' '));
+        !tables.any(|(table, _owner)| of.strip_prefix(table).is_some_and(|rest| rest.starts_with(' ')))
     }
 
     fn is_foreign_table(&self, id: u32, chosen: &BTreeSet<u32>) -> bool {
@@ -121,6 +129,10 @@ impl Graph<'_> {
 }
 
 impl Entry {
+    fn after(&self, kind: &str) -> Option<&str> {
+        self.text.strip_prefix(kind)?.strip_prefix(' ')
+    }
+
     fn is_belonging(&self) -> bool {
         BELONGINGS.iter().any(|kind| self.is(kind))
     }
