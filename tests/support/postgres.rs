@@ -15,6 +15,7 @@ pub struct Postgres {
     /// The folder of initdb, pg_dump and all others of this version.
     pub programs: PathBuf,
     pub socket: PathBuf,
+    port: u16,
     postmaster: Child,
 }
 
@@ -22,6 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Postgres {
     pub fn start(folder: &Path, major: u32) -> Self {
+        Self::start_with(folder, major, 5432, &["-c", "listen_addresses="], |_| {})
+    }
+
+    /// Starts with a port and more `options`, after `prepare` has changed what it likes in the data folder.
+    pub fn start_with(folder: &Path, major: u32, port: u16, options: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let programs = programs(major);
         DirBuilder::new().mode(0o755).create(folder).unwrap();
         let mut initdb = Self::as_server(&[]);
@@ -31,15 +37,16 @@ impl Postgres {
         initdb.arg(programs.join("initdb")).arg("--pgdata").arg(folder.join("data"));
         let locale = ["--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"];
         succeed(initdb.args(locale).current_dir("/"));
+        prepare(&folder.join("data"));
 
         let log = File::create(folder.join("log")).unwrap();
         // The kernel tells the server when we are gone. SIGQUIT is its immediate shutdown.
         let mut server = Self::as_server(&["--pdeathsig=QUIT"]);
         server.arg(programs.join("postgres")).arg("-D").arg(folder.join("data")).args(["-k"]).arg(folder);
-        server.args(["-c", "listen_addresses=", "-c", "fsync=off"]);
+        server.args(["-c", "fsync=off", "-p", &port.to_string()]).args(options);
         server.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         let postmaster = server.spawn().expect("setpriv (util-linux) runs");
-        let mut postgres = Self { programs, socket: folder.to_owned(), postmaster };
+        let mut postgres = Self { programs, socket: folder.to_owned(), port, postmaster };
         postgres.wait_until_ready(&folder.join("log"));
         postgres
     }
@@ -76,9 +83,10 @@ impl Postgres {
     }
 
     /// How libpq finds the server, and reads values the same way everywhere.
-    pub fn environment(&self) -> [(&'static str, String); 3] {
+    pub fn environment(&self) -> [(&'static str, String); 4] {
         [
             ("PGHOST", self.socket.display().to_string()),
+            ("PGPORT", self.port.to_string()),
             ("PGUSER", "postgres".to_owned()),
             ("PGOPTIONS", "-c timezone=UTC -c bytea_output=hex".to_owned()),
         ]
