@@ -11,7 +11,7 @@ pub use target::{fetched, restore};
 use super::Failure;
 use crate::{
     check::{Found, Verdict},
-    failure::Explain,
+    failure::{Explain, with_causes},
 };
 use comfy_table::{Table, presets::NOTHING};
 use owo_colors::OwoColorize;
@@ -46,15 +46,7 @@ pub fn failure(failure: &Failure, as_json: bool) {
 }
 
 fn explained(place: &str, error: &dyn Explain, as_json: bool) {
-    let mut text = format!("{place}{error}");
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
+    let text = format!("{place}{}", with_causes(error));
     let mut stderr = anstream::stderr();
     let written = if as_json {
         let error = json!({ "error": text, "exit_code": error.kind() as u8, "hint": error.hint() });

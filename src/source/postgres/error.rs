@@ -2,7 +2,7 @@
 
 use super::rights::Gap;
 use crate::{
-    failure::{Explain, Kind},
+    failure::{Explain, Kind, with_causes},
     manifest::DraftError,
     source::child::ChildError,
 };
@@ -90,21 +90,11 @@ impl PostgresError {
 
 /// A server's error in its own words, with detail and hint; tokio-postgres alone says only "db error".
 pub fn said(error: &tokio_postgres::Error) -> String {
-    use std::error::Error as _;
     if let Some(server) = error.as_db_error() {
         let extras = [server.detail(), server.where_()].into_iter().flatten();
         return extras.fold(server.message().to_owned(), |text, extra| format!("{text} ({extra})"));
     }
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
-    }
-    text
+    with_causes(error)
 }
 
 impl Explain for PostgresError {
