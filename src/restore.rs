@@ -341,6 +341,10 @@ async fn compare_the_rest(order: &Order, prepared: &Prepared) -> Result<(), Rest
         return Ok(());
     }
     let mut differences = prepared.target.compare_sequences(&prepared.opened.closed.sequences).await?;
+    let (held, found) = (prepared.opened.closed.large_objects, prepared.target.large_objects().await?);
+    if held != found {
+        differences.push(format!("large objects: {held} in the backup, {found} restored"));
+    }
     differences.extend(prepared.target.failed_checks(&order.checks).await?);
     insist_on_none(order, differences)
 }

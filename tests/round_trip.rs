@@ -260,6 +260,9 @@ fn the_databases_settings_grants_owner_and_comment_come_back() {
          ALTER DATABASE production SET work_mem = '9MB';
          ALTER DATABASE production SET timezone = 'Asia/Kathmandu';
          ALTER ROLE \"Odd role\" IN DATABASE production SET statement_timeout = '7s';
+         ALTER ROLE \"Odd role\" IN DATABASE production SET default_transaction_read_only = on;
+         ALTER ROLE \"Odd role\" IN DATABASE production SET role = 'owner_of_it';
+         ALTER DATABASE production SET session_preload_libraries = 'auto_explain';
          ALTER ROLE ALL IN DATABASE production SET lock_timeout = '3s';
          REVOKE CONNECT, TEMPORARY ON DATABASE production FROM PUBLIC;
          GRANT CONNECT ON DATABASE production TO strongroom, \"Odd role\" WITH GRANT OPTION;

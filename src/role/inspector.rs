@@ -20,7 +20,7 @@ use bytes::Bytes;
 const SEAL_BYTES_MAX: u64 = 4 << 10;
 const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 /// An unproven manifest is not worth more.
-const DOUBTED_BYTES_MAX: u64 = 32 << 20;
+const DOUBTED_BYTES_MAX: u64 = 4 << 20;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
 const VERSIONS_TRIED: usize = 20;
 /// Servers keep LastModified to the second: seals this close are ordered by their sequence numbers.

@@ -89,10 +89,15 @@ impl Bucket {
             .send()
             .await
             .map_err(|error| self.explain("deposit", key.as_str(), Trouble::of(&error)))?;
-        let version = answer.version_id.filter(|version| version != "null").ok_or_else(|| VaultError::Unusable {
-            vault: self.vault.clone(),
-            why: format!("the server gave `{key}` no version id: the bucket is not versioned, so nothing is locked"),
-        })?;
+        let version =
+            answer.version_id.filter(|version| !version.is_empty() && version != "null").ok_or_else(|| {
+                VaultError::Unusable {
+                    vault: self.vault.clone(),
+                    why: format!(
+                        "the server gave `{key}` no version id: the bucket is not versioned, so nothing is locked"
+                    ),
+                }
+            })?;
         // The answer itself has brought the server's Date, so its lead is known here.
         let server_time = asked_at + self.server_clock.lead().unwrap_or(SignedDuration::ZERO);
         Ok(Placed { version: VersionId(version), server_time })

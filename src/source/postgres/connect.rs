@@ -66,6 +66,11 @@ pub fn text_encoding(database_encoding: &str) -> &'static str {
 /// Opens a pinned session whose text is in the database's [`text_encoding`], or in `encoding` where the caller replays
 /// another database's text.
 pub async fn connect(address: &Address, encoding: Option<&str>) -> Result<Session, PostgresError> {
+    let connected = tokio::time::timeout(2 * CONNECT_TIMEOUT, pinned(address, encoding)).await;
+    connected.map_err(|_elapsed| unreachable(address, "no answer in time".into()))?
+}
+
+async fn pinned(address: &Address, encoding: Option<&str>) -> Result<Session, PostgresError> {
     let session = open(address).await?;
     let kept = session.client.query_one("SELECT current_setting($1, true)", &[&CANARY]).await;
     let kept: Option<String> = kept.map_err(PostgresError::query("checking the session"))?.get(0);

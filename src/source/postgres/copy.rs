@@ -143,7 +143,9 @@ async fn read_table(
 ) -> Result<(), PostgresError> {
     let name = shared.tables[table].qualified();
     hand_on(feed, Feed::Begin { table, packed }).await?;
-    let mut chunks = RowChunks::begin(session, copy, name).await?;
+    let stalled = || PostgresError::Stalled { step: format!("beginning to copy {name}"), seconds: STALL.as_secs() };
+    let beginning = tokio::time::timeout(STALL, RowChunks::begin(session, copy, name.clone())).await;
+    let mut chunks = beginning.map_err(|_elapsed| stalled())??;
     while let Some(rows) = chunks.next().await? {
         hand_on(feed, Feed::Rows(rows)).await?;
     }

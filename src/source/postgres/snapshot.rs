@@ -82,10 +82,27 @@ async fn labels(session: &Session) -> Result<String, PostgresError> {
     Ok(row.get(0))
 }
 
+/// The files of all tables, as the snapshot sees them.
+const FILES: &str = "
+    SELECT array_agg(oid), array_agg(relfilenode) FROM pg_class WHERE relkind = 'r' AND relpersistence <> 't'
+      AND relfilenode <> 0 AND relnamespace <> 'pg_catalog'::regnamespace";
+const REPLACED: &str = "
+    SELECT EXISTS (SELECT 1 FROM unnest($1::oid[], $2::oid[]) AS t(o, f)
+                   WHERE NOT EXISTS (SELECT 1 FROM pg_class WHERE oid = o AND relfilenode = f))";
+
 impl Snapshot {
-    /// Asked when everything is copied and the locks still hold: are the types what they were in the snapshot?
+    /// Asked when everything is copied and the locks still hold: are the types what they were in the snapshot, and
+    /// does every table have the file that it had? pg_dump locks what we do not claim after the snapshot, and a
+    /// TRUNCATE that comes before its lock leaves a table that the snapshot sees as empty.
     pub async fn insist_unchanged(&self, address: &Address) -> Result<(), PostgresError> {
         let fresh = connect(address, None).await?;
+        let asking = || PostgresError::query("asking whether tables were replaced");
+        let row = self.leader.client.query_one(FILES, &[]).await.map_err(asking())?;
+        let (tables, files): (Option<Vec<u32>>, Option<Vec<u32>>) = (row.get(0), row.get(1));
+        let replaced = fresh.client.query_one(REPLACED, &[&tables, &files]).await.map_err(asking())?;
+        if replaced.get(0) {
+            return Err(PostgresError::ChangedMeanwhile { what: "a table's file" });
+        }
         let what = "the labels of an enum";
         if labels(&fresh).await? == self.labels { Ok(()) } else { Err(PostgresError::ChangedMeanwhile { what }) }
     }

@@ -2,7 +2,12 @@
 
 use super::Target;
 use crate::manifest::{Database, Sequence, Setting};
-use crate::source::postgres::{PostgresError, connect::connect, globals::DATABASE, tables::quoted};
+use crate::source::postgres::{
+    PostgresError,
+    connect::connect,
+    globals::{self, DATABASE},
+    tables::quoted,
+};
 
 impl Target {
     /// The database's own settings and grants, whatever it is called here.
@@ -16,11 +21,9 @@ impl Target {
                 Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", quoted(role)),
                 None => format!("ALTER DATABASE {database}"),
             };
-            // FROM CURRENT quotes lists as each setting wants them. What cannot be set in a session is a list of
-            // libraries.
-            let taken = session.client.execute("SELECT set_config($1, $2, false)", &[&name, &value]).await.is_ok();
-            let value = if taken { "FROM CURRENT".to_owned() } else { format!("TO {}", literals(value)) };
-            let keep = format!("{whose} SET {} {value}", setting_name(name));
+            let values = if LISTS.contains(&name.as_str()) { items(value) } else { vec![value.clone()] };
+            let literals: Vec<_> = values.iter().map(|value| literal(value)).collect();
+            let keep = format!("{whose} SET {} TO {}", setting_name(name), literals.join(", "));
             session.client.batch_execute(&keep).await.map_err(applying(name))?;
         }
         if self.ownership.no_privileges || like.grants.is_empty() {
@@ -32,6 +35,10 @@ impl Target {
             session.client.batch_execute(&grant.replace(DATABASE, &database)).await.map_err(applying("grants"))?;
         }
         Ok(())
+    }
+
+    pub async fn large_objects(&self) -> Result<u64, PostgresError> {
+        globals::large_objects(&connect(&self.address, None).await?.client).await
     }
 
     /// Sequences whose value is not the backup's, in words.
@@ -77,8 +84,48 @@ fn setting_name(name: &str) -> String {
     name.split('.').map(quoted).collect::<Vec<_>>().join(".")
 }
 
-/// `'a', 'b'` of a list as the catalog keeps it.
-fn literals(list: &str) -> String {
-    let literal = |item: &str| format!("'{}'", item.trim().trim_matches('"').replace('\'', "''"));
-    list.split(',').map(literal).collect::<Vec<_>>().join(", ")
+/// Settings whose value is a list of names, each quoted where it has to be (pg_dump's variable_is_guc_list_quote).
+const LISTS: [&str; 6] = [
+    "local_preload_libraries",
+    "search_path",
+    "session_preload_libraries",
+    "shared_preload_libraries",
+    "temp_tablespaces",
+    "unix_socket_directories",
+];
+
+/// Reads the same whatever standard_conforming_strings is.
+fn literal(text: &str) -> String {
+    let escape = if text.contains('\\') { " E" } else { "" };
+    format!("{escape}'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
+/// The names of such a list, without their quotes.
+fn items(list: &str) -> Vec<String> {
+    let mut items = vec![String::new()];
+    let mut quoted = false;
+    let mut letters = list.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let item = items.last_mut().expect("there is always an item");
+        match letter {
+            '"' if quoted && letters.next_if_eq(&'"').is_some() => item.push('"'),
+            '"' => quoted = !quoted,
+            ',' if !quoted => items.push(String::new()),
+            ' ' if !quoted => {}
+            other => item.push(other),
+        }
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_names_are_taken_apart_at_commas_outside_quotes() {
+        assert_eq!(items(r#""$user", public"#), ["$user", "public"]);
+        assert_eq!(items(r#""odd "", name",b"#), [r#"odd ", name"#, "b"]);
+        assert_eq!(items(r#""""#), [""]);
+    }
 }
