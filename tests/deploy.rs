@@ -1,9 +1,11 @@
-//! deploy/ does what it says: units on a booted systemd.
+//! deploy/ does what it says: units on a booted systemd, alerts through promtool.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 mod support;
 
+#[path = "deploy/alerts.rs"]
+mod alerts;
 #[path = "deploy/systemd.rs"]
 mod systemd;
 
