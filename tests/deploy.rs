@@ -1,4 +1,4 @@
-//! deploy/ does what it says: units on a booted systemd, alerts through promtool.
+//! deploy/ does what it says: units on a booted systemd, alerts through promtool, manifests against their schemas.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -6,6 +6,8 @@ mod support;
 
 #[path = "deploy/alerts.rs"]
 mod alerts;
+#[path = "deploy/manifests.rs"]
+mod manifests;
 #[path = "deploy/systemd.rs"]
 mod systemd;
 
