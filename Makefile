@@ -2,11 +2,12 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export STRONGROOM_CACHE := $(shell tests/support/cache-dir)
 
-.PHONY: help demo test check bench
+.PHONY: help demo test test-container check bench
 
 help:
 	@echo 'make demo    play the nine-second incident on a throwaway database and vault'
 	@echo 'make test    run every test, on real PostgreSQL and S3 servers'
+	@echo 'make test-container   build the container image from Debian packages, and back up with it'
 	@echo 'make check   formatting, lints and tests: what a change must pass'
 	@echo 'make bench   measure backup, restore and drill'
 	@echo 'On a fresh Debian 12 with Rust 1.95 each installs what it needs: see tests/support/setup.'
@@ -23,6 +24,12 @@ test:
 	@tests/support/setup test
 	@if cargo nextest --version >/dev/null 2>&1; then set -x; cargo nextest run --locked; \
 	  else set -x; cargo test --locked -- --test-threads 2; fi
+
+# By itself, for it downloads a Debian (150 MB). A minute of work, more on a busy machine.
+test-container:
+	@tests/support/setup test
+	@tests/support/setup container
+	cargo test --locked --test deploy -- --ignored --nocapture container
 
 check:
 	@tests/support/setup test

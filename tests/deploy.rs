@@ -1,4 +1,5 @@
-//! deploy/ does what it says: units on a booted systemd, alerts through promtool, manifests against their schemas.
+//! deploy/ does what it says: units on a booted systemd, alerts through promtool, manifests against their schemas, and
+//! the image through buildah and podman.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -6,6 +7,8 @@ mod support;
 
 #[path = "deploy/alerts.rs"]
 mod alerts;
+#[path = "deploy/container.rs"]
+mod container;
 #[path = "deploy/manifests.rs"]
 mod manifests;
 #[path = "deploy/systemd.rs"]
