@@ -2,6 +2,7 @@
 
 use crate::{
     clock::SignedDuration,
+    health::Objectives,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
     source::postgres::PostgresSettings,
@@ -73,7 +74,7 @@ pub struct SourcePlan {
     pub deposits: Vec<Deposit>,
     /// How many of `deposits` make the source protected: 1 to their number.
     pub needed: usize,
-    #[cfg_attr(not(test), expect(dead_code, reason = "checked here, judged by the watcher"))]
+    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
     pub objectives: Objectives,
     /// SQL that a drill runs on the restored database; every first column must be true.
     pub checks: Vec<String>,
@@ -90,14 +91,6 @@ pub struct Deposit {
     pub vault: usize,
     /// At most one backup in each such period; `None`: every backup.
     pub every: Option<SignedDuration>,
-}
-
-/// What the owner of a source expects; an absent objective is not judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Objectives {
-    pub recovery_point: Option<SignedDuration>,
-    pub proven_within: Option<SignedDuration>,
-    pub recovery_time: Option<SignedDuration>,
 }
 
 pub struct DumpPlan {

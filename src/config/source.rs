@@ -3,11 +3,12 @@
 use super::{
     dump,
     origin::Origins,
-    plan::{Deposit, Objectives, Role, SourcePlan},
+    plan::{Deposit, Role, SourcePlan},
     table::{Found, Table, nearest},
 };
 use crate::{
     clock::{SignedDuration, spoken},
+    health::Objectives,
     layout::SourceName,
     term::parse_span,
     vault::VaultSettings,
