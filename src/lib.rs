@@ -8,7 +8,7 @@
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
-//! F0 words        clock failure progress digest fingerprint term layout manifest run health      pure: no I/O, no now()
+//! F0 words        clock failure progress digest fingerprint term layout manifest run health suspect      pure: no I/O, no now()
 //! ```
 //!
 //! # Invariants
@@ -54,5 +54,7 @@ mod run;
 mod secret;
 mod segment;
 mod source;
+#[cfg_attr(not(test), expect(dead_code, reason = "the backup that judges arrives next"))]
+mod suspect;
 mod term;
 mod vault;

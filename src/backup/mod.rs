@@ -107,7 +107,7 @@ async fn attempt(job: &Job<'_>, catalog: &Catalog, progress: &Arc<Progress>) -> 
     }
 
     let (segments, packed) = mpsc::channel(1);
-    let dumping = postgres::dump(job.postgres, &job.packer, progress, job.clock, segments);
+    let dumping = postgres::dump(&job.source, job.postgres, &job.packer, progress, job.clock, segments);
     let depositing = deposit_all(&job.source, &lanes, packed, job.postgres.workers, progress);
     let (dump, deposited) = tokio::join!(dumping, depositing);
     let dump = match (dump, deposited) {

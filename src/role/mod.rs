@@ -70,6 +70,10 @@ impl Explain for RoleError {
             Self::NoBackup { .. } => Some("`strongroom list` shows what there is.".into()),
         }
     }
+
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Vault(error) if error.may_pass())
+    }
 }
 
 /// How a lock is named to people: what protects a backup, and where nothing does.
