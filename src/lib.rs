@@ -8,7 +8,7 @@
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
-//! F0 words        clock failure progress digest fingerprint term layout manifest      pure: no I/O, no now()
+//! F0 words        clock failure progress digest fingerprint schedule term layout manifest      pure: no I/O, no now()
 //! ```
 //!
 //! # Invariants
@@ -47,6 +47,7 @@ mod manifest;
 mod progress;
 mod restore;
 mod role;
+mod schedule;
 mod secret;
 mod segment;
 mod source;

@@ -4,6 +4,7 @@ use crate::{
     clock::SignedDuration,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
+    schedule::Schedule,
     source::postgres::PostgresSettings,
     vault::VaultSettings,
 };
@@ -102,8 +103,8 @@ pub struct Objectives {
 
 pub struct DumpPlan {
     pub postgres: PostgresSettings,
-    /// Five fields as in crontab(5), or six with seconds; `None`: only when asked, as by cron or a timer.
-    pub schedule: Option<String>,
+    /// `None`: only when asked, as by cron or a timer.
+    pub schedule: Option<Schedule>,
     /// The zone in which `schedule` is meant.
     pub time_zone: jiff::tz::TimeZone,
 }
