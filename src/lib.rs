@@ -8,7 +8,8 @@
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
-//! F0 words        clock failure progress digest fingerprint term layout manifest run health suspect      pure: no I/O, no now()
+//! F0 words        clock failure progress digest fingerprint term layout manifest run      pure: no I/O, no now()
+//! F0 judgements   schedule health suspect                                                  pure
 //! ```
 //!
 //! # Invariants
@@ -51,6 +52,7 @@ mod restore;
 mod role;
 #[expect(dead_code, reason = "its readers arrive with the daemon")]
 mod run;
+mod schedule;
 mod secret;
 mod segment;
 mod source;

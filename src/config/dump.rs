@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     failure::Explain,
+    schedule::Schedule,
     source::postgres::{AcceptedLoss, Address, PostgresSettings, Tls},
 };
 use std::path::PathBuf;
@@ -73,18 +74,14 @@ fn read_address(found: &Found<String>, origins: Origins) -> Option<Address> {
     }
 }
 
-/// Counts the fields and looks at their characters; what they mean is the schedule's to say.
-fn read_schedule(found: &Found<String>) -> Option<String> {
-    let in_field = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'*' | b'/' | b',' | b'-' | b'?' | b'#');
-    let fields = found.value.split_ascii_whitespace().count();
-    let plausible = found.value.bytes().all(|b| b.is_ascii_whitespace() || in_field(b));
-    if !(5..=6).contains(&fields) || !plausible {
-        return found.refuse(
-            "`schedule` is not five fields as in crontab(5), or six with seconds",
-            "Every 15 minutes: \"*/15 * * * *\"; every night at 02:30: \"30 2 * * *\".",
-        );
+fn read_schedule(found: &Found<String>) -> Option<Schedule> {
+    match found.value.parse::<Schedule>() {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            found.wrong(format!("`schedule`: {error}"), error.hint());
+            None
+        }
     }
-    Some(found.value.clone())
 }
 
 fn read_time_zone(found: &Found<String>) -> Option<jiff::tz::TimeZone> {

@@ -5,6 +5,7 @@ use crate::{
     health::Objectives,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
+    schedule::Schedule,
     source::postgres::PostgresSettings,
     vault::VaultSettings,
 };
@@ -95,8 +96,8 @@ pub struct Deposit {
 
 pub struct DumpPlan {
     pub postgres: PostgresSettings,
-    /// Five fields as in crontab(5), or six with seconds; `None`: only when asked, as by cron or a timer.
-    pub schedule: Option<String>,
+    /// `None`: only when asked, as by cron or a timer.
+    pub schedule: Option<Schedule>,
     /// The zone in which `schedule` is meant.
     pub time_zone: jiff::tz::TimeZone,
 }

@@ -112,6 +112,7 @@ fn the_example_loads_and_its_values_arrive() {
     assert_eq!(dump.postgres.address.password.as_ref().unwrap().reveal_text().unwrap(), "hunter2");
     assert_eq!(dump.postgres.accept_missing, [AcceptedLoss::UserMappings, AcceptedLoss::Subscriptions]);
     assert_eq!((dump.time_zone.iana_name(), dump.postgres.workers), (Some("Europe/Berlin"), 4));
+    assert_eq!(dump.schedule, "*/15 * * * *".parse().ok());
 }
 
 #[test]
@@ -202,7 +203,7 @@ config.toml:17:10: `mariadb` is not supported yet
   hint: Today there is one engine: "postgres".
 config.toml:18:7: `url`: the address names no user
   hint: Write postgres://USER@HOST/DATABASE; no user is taken from the environment.
-config.toml:19:12: `schedule` is not five fields as in crontab(5), or six with seconds
+config.toml:19:12: `schedule`: not five fields as in crontab(5), or six with seconds first, but 2
   hint: Every 15 minutes: "*/15 * * * *"; every night at 02:30: "30 2 * * *".
 config.toml:20:3: unknown key `evry`"#;
     assert_eq!(report, expected);

@@ -78,7 +78,8 @@ impl Door {
                 for source in &plan.sources {
                     if let Some(dump) = &source.dump {
                         found.extend(check::source(&source.name, &dump.postgres).await);
-                        found.extend(check::timing(source.name.as_str(), dump.schedule.as_deref(), &dump.time_zone));
+                        let (schedule, now) = (dump.schedule.as_ref(), self.clock.now());
+                        found.extend(check::timing(source.name.as_str(), schedule, &dump.time_zone, now));
                     }
                 }
                 for vault in &plan.vaults {
