@@ -112,7 +112,7 @@ impl Catalog {
 impl ChainRecord {
     pub fn next(&self) -> Chain {
         let State { sequence, last, unsure, .. } = &self.state;
-        Chain { sequence: sequence + 1, previous: last.clone(), unsure: unsure.clone() }
+        Chain { sequence: sequence + 1, previous: last.clone(), unsure: unsure.clone(), restarted: None }
     }
 
     pub fn last_sealed_at(&self) -> Option<Timestamp> {
@@ -162,12 +162,12 @@ mod tests {
         let (_folder, catalog, source, now) = world();
         let backup = BackupId::new(now, [1; 4]);
         let mut record = catalog.chain("offsite", &source, now).unwrap();
-        assert_eq!(record.next(), Chain { sequence: 1, previous: None, unsure: vec![] });
+        assert_eq!(record.next(), Chain { sequence: 1, previous: None, unsure: vec![], restarted: None });
         record.sealing(&backup).unwrap();
         let sealed = Previous { backup, manifest: Blake3([1; 32]) };
         record.sealed(sealed.clone(), now).unwrap();
         let next = catalog.chain("offsite", &source, now).unwrap().next();
-        assert_eq!(next, Chain { sequence: 2, previous: Some(sealed), unsure: vec![] });
+        assert_eq!(next, Chain { sequence: 2, previous: Some(sealed), unsure: vec![], restarted: None });
         assert_eq!(catalog.chain("other", &source, now).unwrap().next().sequence, 1);
     }
 
@@ -177,7 +177,7 @@ mod tests {
         let backup = BackupId::new(now, [1; 4]);
         catalog.chain("offsite", &source, now).unwrap().sealing(&backup).unwrap();
         let next = catalog.chain("offsite", &source, now).unwrap().next();
-        assert_eq!(next, Chain { sequence: 2, previous: None, unsure: vec![backup] });
+        assert_eq!(next, Chain { sequence: 2, previous: None, unsure: vec![backup], restarted: None });
     }
 
     #[test]
