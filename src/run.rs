@@ -53,6 +53,16 @@ pub enum Phase {
     Sealing,
 }
 
+impl Phase {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Dumping => "dumping",
+            Self::Sealing => "sealing",
+        }
+    }
+}
+
 /// How a run ended, from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -2,10 +2,10 @@
 
 use super::{BackupError, Destination, Job, Outcome, VaultOutcome};
 use crate::{
-    catalog::{Catalog, ChainRecord},
+    catalog::{Catalog, ChainRecord, Place, Sealed},
     clock::{Clock, Timestamp},
     layout::{BackupId, SourceName},
-    manifest::{DumpComplete, Header, ManifestDraft, Previous},
+    manifest::{DumpComplete, Header, ManifestDraft},
     role::Depositor,
     segment::PackedSegment,
     term,
@@ -30,7 +30,8 @@ pub async fn open_lanes<'a>(
     let mut lanes = Vec::new();
     let mut others = Vec::new();
     for Destination { depositor, every } in &job.destinations {
-        let record = catalog.chain(depositor.vault(), &job.source, now)?;
+        let place = Place { vault: depositor.vault(), source: &job.source, address: &depositor.describe() };
+        let record = catalog.chain(place).await?;
         if !term::due(*every, record.last_sealed_at(), now) {
             others.push(VaultOutcome {
                 vault: depositor.vault().to_owned(),
@@ -49,7 +50,7 @@ pub async fn open_lanes<'a>(
             recipients: job.packer.recipients().names(),
         };
         let protected = depositor.insist_protected().await.map_err(BackupError::from);
-        let notes = record.set_aside.iter().map(|why| format!("a new chain begins: {why}")).collect();
+        let notes = record.restarted().iter().map(|why| format!("a new chain begins: {why}")).collect();
         let draft = Mutex::new(protected.map(|()| ManifestDraft::begin(header)));
         lanes.push(Lane { depositor, record, notes, draft });
     }
@@ -80,11 +81,20 @@ impl Lane<'_> {
         let taken = std::mem::replace(self.draft.get_mut().expect("no holder panics"), Err(BackupError::NoVaultLeft));
         let complete = taken?.complete(dump, closed.to_owned(), clock.now())?;
         let backup = complete.manifest.backup.clone();
-        self.record.sealing(&backup)?;
+        self.record.sealing(&backup).await?;
         self.depositor.seal(&complete).await?;
-        let sealed = Previous { backup, manifest: complete.seal_comment.manifest };
-        self.record.sealed(sealed, clock.now())?;
         let manifest = &complete.manifest;
+        let sealed = Sealed {
+            backup,
+            manifest: complete.seal_comment.manifest,
+            snapshot_at: manifest.snapshot_at,
+            sealed_at: clock.now(),
+            lock: manifest.lock,
+            locked_until: manifest.locked_until,
+            packed_bytes: manifest.packed_bytes(),
+            suspicions: Vec::new(),
+        };
+        self.record.sealed(&sealed).await?;
         Ok(Outcome::Sealed {
             lock: manifest.lock,
             locked_until: manifest.locked_until,

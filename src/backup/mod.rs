@@ -1,5 +1,6 @@
 //! backup: one dump of one source, deposited in every vault where it is due, and sealed where all of it is held.
 
+mod history;
 mod lane;
 mod report;
 
@@ -7,13 +8,14 @@ use lane::Lane;
 pub use report::{Outcome, Report, VaultOutcome};
 
 use crate::{
-    catalog::{Catalog, CatalogError},
+    catalog::{Begun, Catalog, CatalogError, RunId},
     clock::{Clock, SignedDuration},
     failure::{Explain, Kind},
     layout::{BackupId, SourceName},
     manifest::{DraftError, DumpComplete},
     progress::Progress,
     role::{Depositor, RoleError},
+    run::{Phase, Trigger},
     segment::{PackedSegment, Packer},
     source::postgres::{self, PostgresError, PostgresSettings},
 };
@@ -82,30 +84,47 @@ impl Explain for BackupError {
 }
 
 pub async fn backup(job: &Job<'_>, progress: &Arc<Progress>) -> Result<Report, BackupError> {
-    let catalog = Catalog::open(job.state_dir);
-    let _one_run = catalog.lock(&job.source)?;
+    let catalog = Catalog::open(job.state_dir, job.clock.now()).await?;
+    let ended = one_run(job, &catalog, progress).await;
+    catalog.close().await;
+    ended
+}
+
+async fn one_run(job: &Job<'_>, catalog: &Catalog, progress: &Arc<Progress>) -> Result<Report, BackupError> {
+    let only_run = catalog.lock(&job.source)?;
+    let begun = Begun { trigger: Trigger::Asked, started_at: job.clock.now(), pid: std::process::id() };
+    let run = catalog.begin_run(&only_run, begun).await?;
     let mut tried = 1;
-    loop {
-        match attempt(job, &catalog, progress).await {
+    let ended = loop {
+        match attempt(job, catalog, run, progress).await {
             Err(BackupError::Source(error)) if error.is_transient() && tried < TRIES => {
                 tracing::warn!(source = %job.source, tried, %error, "the dump was disturbed and begins anew");
                 tokio::time::sleep(PAUSE * tried).await;
                 tried += 1;
             }
-            ended => return ended,
+            ended => break ended,
         }
-    }
+    };
+    history::note(job, catalog, run, &ended).await;
+    ended
 }
 
-async fn attempt(job: &Job<'_>, catalog: &Catalog, progress: &Arc<Progress>) -> Result<Report, BackupError> {
+async fn attempt(
+    job: &Job<'_>,
+    catalog: &Catalog,
+    run: RunId,
+    progress: &Arc<Progress>,
+) -> Result<Report, BackupError> {
     let started_at = job.clock.now();
     let backup = BackupId::new(started_at, (job.random)());
+    catalog.name_run(run, &backup).await?;
     let (mut lanes, mut vaults) = lane::open_lanes(job, catalog, &backup, started_at).await?;
     if lanes.iter().all(|lane| lane.has_failed()) {
         vaults.extend(lanes.into_iter().map(Lane::into_failure));
         return Ok(report::of_nothing(job, backup, started_at, vaults));
     }
 
+    catalog.reached(run, Phase::Dumping, job.clock.now()).await?;
     let (segments, packed) = mpsc::channel(1);
     let dumping = postgres::dump(&job.source, job.postgres, &job.packer, progress, job.clock, segments);
     let depositing = deposit_all(&job.source, &lanes, packed, job.postgres.workers, progress);
@@ -123,6 +142,7 @@ async fn attempt(job: &Job<'_>, catalog: &Catalog, progress: &Arc<Progress>) -> 
         }
     };
 
+    catalog.reached(run, Phase::Sealing, job.clock.now()).await?;
     let closed = seal_closed(&job.packer, &dump)?;
     for lane in &mut lanes {
         let outcome = match lane.seal(&dump, &closed, job.clock).await {

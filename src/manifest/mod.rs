@@ -62,6 +62,9 @@ pub struct Chain {
     pub previous: Option<Previous>,
     /// Backups between `previous` and this one of which the depositor does not know whether their seal arrived.
     pub unsure: Vec<BackupId>,
+    /// Why the chain begins although there was one before, as the depositor tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

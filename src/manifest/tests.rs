@@ -63,7 +63,7 @@ fn header() -> Header {
     Header {
         source: "app".parse().unwrap(),
         backup: "20261121T120301Z-5f2a9c01".parse().unwrap(),
-        chain: Chain { sequence: 1, previous: None, unsure: vec![] },
+        chain: Chain { sequence: 1, previous: None, unsure: vec![], restarted: None },
         strongroom: "0.1.0".into(),
         started_at: at("2026-11-21T12:03:01Z"),
         term: "35d".parse().unwrap(),
