@@ -6,7 +6,6 @@ mod judge;
 mod problem;
 mod written;
 
-#[cfg_attr(not(test), expect(unused_imports, reason = "its callers arrive with the monitor"))]
 pub use judge::judge;
 pub use problem::Problem;
 
@@ -138,6 +137,13 @@ pub struct SourceHealth {
     pub expected_since: Timestamp,
     pub running_since: Option<Timestamp>,
     pub next_run_at: Option<Timestamp>,
+}
+
+impl SourceHealth {
+    /// Does the newest backup look wiped?
+    pub fn is_suspect(&self) -> bool {
+        self.problems.iter().any(|problem| matches!(problem, Problem::Suspect { .. }))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
