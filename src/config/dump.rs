@@ -5,6 +5,7 @@ use super::{
     origin::Origins,
     plan::{DumpPlan, Role},
     table::{Found, Table},
+    watch::{self, Watch},
 };
 use crate::{
     failure::Explain,
@@ -29,6 +30,7 @@ pub fn read(table: &mut Table, client_path: Option<Vec<PathBuf>>, origins: Origi
     let time_zone = table.optional("time_zone", |found| read_time_zone(&found.text()?));
     let workers = table.optional("workers", |found| found.number(1..=WORKERS_MAX));
     let accept_missing = table.optional("accept_missing", read_losses);
+    let watch = watch::read(table, origins);
     engine?;
     let unasked = origins.world.cores.clamp(1, WORKERS_UNASKED_MAX);
     let postgres = PostgresSettings {
@@ -37,10 +39,19 @@ pub fn read(table: &mut Table, client_path: Option<Vec<PathBuf>>, origins: Origi
         client_path: client_path.unwrap_or_default(),
         accept_missing: accept_missing?.unwrap_or_default(),
     };
-    Some(DumpPlan { postgres, schedule: schedule?, time_zone: time_zone?.unwrap_or(jiff::tz::TimeZone::UTC) })
+    let Watch { jitter, deadline, stalled_after, suspect, ping } = watch?;
+    let time_zone = time_zone?.unwrap_or(jiff::tz::TimeZone::UTC);
+    Some(DumpPlan { postgres, schedule: schedule?, time_zone, jitter, deadline, stalled_after, suspect, ping })
 }
 
 pub fn refuse(table: &mut Table, role: Role) {
+    for key in watch::KEYS {
+        table.forbid(
+            key,
+            format!("the {role} makes no backups: no `{key}` here"),
+            "It belongs into the depositor's configuration; here the source's name is enough.",
+        );
+    }
     for key in ["engine", "url", "password", "schedule", "time_zone", "workers", "accept_missing"] {
         table.forbid(
             key,

@@ -5,11 +5,17 @@ use crate::{
     health::Objectives,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
+    monitor::{AlertSettings, PingSettings},
     schedule::Schedule,
     source::postgres::PostgresSettings,
+    suspect::Thresholds,
     vault::VaultSettings,
 };
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 pub struct Plan {
     pub state_dir: PathBuf,
@@ -18,6 +24,12 @@ pub struct Plan {
     pub vaults: Vec<VaultSettings>,
     /// At least one; names are distinct.
     pub sources: Vec<SourcePlan>,
+    /// Names are distinct.
+    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
+    pub alerts: Vec<AlertSettings>,
+    /// Only a depositor's file can say other than the defaults.
+    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
+    pub daemon: DaemonPlan,
 }
 
 impl Plan {
@@ -94,10 +106,35 @@ pub struct Deposit {
     pub every: Option<SignedDuration>,
 }
 
+#[cfg_attr(not(test), expect(dead_code, reason = "the daemon reads the rest of it"))]
 pub struct DumpPlan {
     pub postgres: PostgresSettings,
     /// `None`: only when asked, as by cron or a timer.
     pub schedule: Option<Schedule>,
     /// The zone in which `schedule` is meant.
     pub time_zone: jiff::tz::TimeZone,
+    /// A run begins up to so much later than its slot, at random.
+    pub jitter: SignedDuration,
+    /// A run that takes longer is ended.
+    pub deadline: SignedDuration,
+    /// A run in which nothing has moved for so long is ended.
+    pub stalled_after: SignedDuration,
+    pub suspect: Thresholds,
+    /// Who is told of each run, so that silence is noticed.
+    pub ping: Option<PingSettings>,
+}
+
+/// How the daemon runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DaemonPlan {
+    /// Where metrics and health are shown; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// How many sources are dumped at the same time.
+    pub runs_at_once: usize,
+}
+
+impl Default for DaemonPlan {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7470))), runs_at_once: 2 }
+    }
 }

@@ -29,6 +29,9 @@ pub struct VaultSettings {
     pub name: String,
     pub address: VaultAddress,
     pub term: Term,
+    /// By how much the lock of what a backup refers to may fall short of a whole term; shorter than the term.
+    #[cfg_attr(not(test), expect(dead_code, reason = "its reader arrives with segments that are used again"))]
+    pub slack: SignedDuration,
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,24 @@
+//! monitor: what others see of the daemon, and whom it tells: metrics, health pages, alerts, dead-man pings.
+//!
+//! All are views of the [`Board`], which the daemon writes and nobody else: no view waits for a backup, and no backup
+//! waits for a view or for a webhook that does not answer.
+
+mod alert;
+mod board;
+mod courier;
+mod http;
+mod metrics;
+mod ping;
+
+pub use alert::{AlertSettings, EventKind, Form};
+pub use courier::Hook;
+pub use ping::{PingKind, PingSettings};
+
+#[expect(unused_imports, reason = "the daemon that calls these arrives next")]
+pub use {
+    alert::{Alerts, Event, Told, events},
+    board::{Board, Reload, Shown, Totals},
+    courier::{Courier, CourierError},
+    http::{Bound, ServeError, bind, serve},
+    ping::{Ping, Pings},
+};
