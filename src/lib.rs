@@ -4,7 +4,7 @@
 //! A floor imports downward only; `tests/floors.rs` checks it.
 //! ```text
 //! F6 doors        main lib config cli
-//! F5 watch        monitor
+//! F5 watch        daemon monitor
 //! F4 journeys     backup restore fetch check            never import vault
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
@@ -39,27 +39,24 @@ mod check;
 pub mod cli;
 mod clock;
 mod config;
+mod daemon;
 mod digest;
 mod failure;
 mod fetch;
 mod fingerprint;
-#[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
 mod health;
 mod keyring;
 mod layout;
 mod manifest;
-#[expect(dead_code, reason = "its readers arrive with the daemon")]
 mod monitor;
 mod progress;
 mod restore;
 mod role;
-#[expect(dead_code, reason = "its readers arrive with the daemon")]
 mod run;
 mod schedule;
 mod secret;
 mod segment;
 mod source;
-#[cfg_attr(not(test), expect(dead_code, reason = "the backup that judges arrives next"))]
 mod suspect;
 mod term;
 mod vault;

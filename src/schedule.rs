@@ -73,7 +73,6 @@ impl Schedule {
     }
 
     /// What was due later than `after` and no later than `until`.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the daemon tells what was missed while it was down"))]
     pub fn slots(&self, zone: &TimeZone, after: Timestamp, until: Timestamp) -> Slots {
         let mut due = self.upcoming(zone, after).take_while(|slot| *slot <= until);
         let (mut count, mut last) = (0, None);
@@ -171,7 +170,6 @@ impl Eq for Schedule {}
 /// How long after `slot` a source begins, so that sources of one schedule do not begin at once: no longer than
 /// `at_most`, nor than a tenth of the time to the `next` slot. The source alone decides which part of that it is,
 /// so the backups of an even schedule stay even.
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon spreads its sources"))]
 pub fn jitter(source: &str, slot: Timestamp, at_most: SignedDuration, next: Option<Timestamp>) -> SignedDuration {
     let tenth = next.map_or(at_most, |next| next.duration_since(slot) / 10);
     let limit = at_most.min(tenth).max(SignedDuration::ZERO);

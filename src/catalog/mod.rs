@@ -6,17 +6,12 @@
 mod chains;
 mod column;
 mod error;
-#[cfg_attr(not(test), expect(dead_code, reason = "health is not fed yet"))]
 mod facts;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon and status will read it"))]
 mod history;
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon will call it"))]
 mod lapse;
 mod opening;
-#[cfg_attr(not(test), expect(dead_code, reason = "nobody judges them yet"))]
 mod portraits;
 mod runs;
-#[cfg_attr(not(test), expect(dead_code, reason = "backups do not reuse segments yet"))]
 mod segments;
 
 pub use chains::{ChainRecord, Sealed};
@@ -66,7 +61,6 @@ impl Catalog {
     }
 
     /// Why this opening began a new catalog although there had been one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the daemon will tell of it"))]
     pub fn set_aside(&self) -> Option<&str> {
         self.set_aside.as_deref()
     }

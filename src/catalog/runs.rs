@@ -102,8 +102,14 @@ impl Catalog {
         writing.commit().await.map_err(self.store.failed())
     }
 
+    /// Forgets a run that did not begin after all: somebody else is running the source, and records it.
+    pub async fn drop_run(&self, run: RunId) -> Result<(), CatalogError> {
+        let forget = sqlx::query("DELETE FROM runs WHERE run = ? AND ended_at IS NULL").bind(run.0);
+        forget.execute(&mut *self.store.connection().await?).await.map_err(self.store.failed())?;
+        Ok(())
+    }
+
     /// Ends every run that nobody runs any more, for who starts and finds them.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the daemon will call it when it starts"))]
     pub async fn abandon_left_over(&self, now: Timestamp) -> Result<Vec<run::Record>, CatalogError> {
         let unfinished = sqlx::query_scalar("SELECT DISTINCT source FROM runs WHERE ended_at IS NULL ORDER BY source");
         let unfinished: Vec<Word<SourceName>> =

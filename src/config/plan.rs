@@ -25,10 +25,8 @@ pub struct Plan {
     /// At least one; names are distinct.
     pub sources: Vec<SourcePlan>,
     /// Names are distinct.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
     pub alerts: Vec<AlertSettings>,
     /// Only a depositor's file can say other than the defaults.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
     pub daemon: DaemonPlan,
 }
 
@@ -87,7 +85,6 @@ pub struct SourcePlan {
     pub deposits: Vec<Deposit>,
     /// How many of `deposits` make the source protected: 1 to their number.
     pub needed: usize,
-    #[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
     pub objectives: Objectives,
     /// SQL that a drill runs on the restored database; every first column must be true.
     pub checks: Vec<String>,
@@ -106,7 +103,6 @@ pub struct Deposit {
     pub every: Option<SignedDuration>,
 }
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the daemon reads the rest of it"))]
 pub struct DumpPlan {
     pub postgres: PostgresSettings,
     /// `None`: only when asked, as by cron or a timer.

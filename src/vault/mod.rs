@@ -30,7 +30,6 @@ pub struct VaultSettings {
     pub address: VaultAddress,
     pub term: Term,
     /// By how much the lock of what a backup refers to may fall short of a whole term; shorter than the term.
-    #[cfg_attr(not(test), expect(dead_code, reason = "its reader arrives with segments that are used again"))]
     pub slack: SignedDuration,
 }
 

@@ -4,7 +4,7 @@ mod run;
 mod shelf;
 mod target;
 
-pub use run::backups;
+pub use run::{accepted, backups};
 pub use shelf::{Listed, backup, list};
 pub use target::{fetched, restore};
 
@@ -76,4 +76,8 @@ pub fn check(found: &[Found], as_json: bool) -> Result<(), Failure> {
         }
     }
     print(&text)
+}
+
+pub fn status(health: &crate::health::Health, _as_json: bool) -> Result<(), Failure> {
+    print_json(&json!(health))
 }
