@@ -15,6 +15,7 @@ pub struct Agenda {
     entries: BTreeMap<SourceName, Entry>,
     /// How many runs there may be at once.
     places: usize,
+    ticked_at: Option<Timestamp>,
 }
 
 struct Entry {
@@ -24,6 +25,8 @@ struct Entry {
     running: Option<Trigger>,
     /// The configuration does not name it any more; it goes when its run has ended.
     leaving: bool,
+    /// Nothing is decided differently before; `None`: something has happened since the last look.
+    quiet_until: Option<Timestamp>,
 }
 
 struct Queued {
@@ -70,7 +73,7 @@ pub struct Remembered {
 
 impl Agenda {
     pub fn new(places: usize) -> Self {
-        Self { entries: BTreeMap::new(), places }
+        Self { entries: BTreeMap::new(), places, ticked_at: None }
     }
 
     /// Takes over a configuration. Runs go on; what is not expected any more is not begun again; what failed is tried
@@ -93,8 +96,10 @@ impl Agenda {
                 queued: None,
                 running: None,
                 leaving: false,
+                quiet_until: None,
             });
             entry.leaving = false;
+            entry.quiet_until = None;
             if entry.timing != timing {
                 // Slots of a schedule that was not there are nobody's to miss.
                 entry.history.accounted = entry.history.accounted.max(now);
@@ -109,14 +114,23 @@ impl Agenda {
     /// Everything that is due at `now`.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Step> {
         let mut steps = Vec::new();
+        let went_back = self.ticked_at.is_some_and(|before| now < before);
+        self.ticked_at = Some(now);
         for (source, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.leaving) {
+            if !went_back && entry.quiet_until.is_some_and(|until| now < until) {
+                continue;
+            }
             entry.history.queued = entry.queued.is_some();
             let decision = decide(now, source.as_str(), &entry.timing, &entry.history);
             entry.history.accounted = decision.accounted.unwrap_or(entry.history.accounted);
             steps.extend(decision.missed.into_iter().map(|missed| absent(source, missed, now)));
+            // Without a schedule, nothing is ever due.
+            entry.quiet_until = Some(decision.wake_at.unwrap_or(now + IDLE));
             let Some(trigger) = decision.start else { continue };
             entry.history.retry = None;
-            if let Some(slot) = entry.queued.take().and_then(|queued| queued.trigger.slot()) {
+            let waited = entry.queued.take().map(|queued| queued.trigger);
+            // A retry's slot had its run.
+            if let Some(Trigger::Slot(slot) | Trigger::CatchUp(slot)) = waited {
                 let why = "other sources were running until a newer slot took its place".to_owned();
                 steps.push(absent(source, Missed { first: slot, last: slot, slots: 1, why }, now));
             }
@@ -148,6 +162,7 @@ impl Agenda {
         let entry = self.entries.get_mut(source)?;
         let trigger = entry.running.take()?;
         let began = entry.history.running_since.take().unwrap_or(now);
+        entry.quiet_until = None;
         let slot = trigger.slot().unwrap_or(began);
         let attempt = if let Trigger::Retry { attempt, .. } = trigger { attempt } else { 1 };
         let mut step = None;
@@ -168,17 +183,14 @@ impl Agenda {
 
     /// When to tick again, should nothing end before.
     pub fn wake_at(&self, now: Timestamp) -> Timestamp {
-        let wakes = self.entries.iter().filter_map(|(source, entry)| self.next_of(source, entry, now));
+        let wakes = self.entries.values().map(|entry| entry.quiet_until.unwrap_or(now));
         wakes.min().unwrap_or(now + IDLE).max(now)
     }
 
     /// When a source's next run is due, retries among them.
-    pub fn next_run_at(&self, source: &SourceName, now: Timestamp) -> Option<Timestamp> {
-        self.entries.get(source).and_then(|entry| self.next_of(source, entry, now))
-    }
-
-    fn next_of(&self, source: &SourceName, entry: &Entry, now: Timestamp) -> Option<Timestamp> {
-        decide(now, source.as_str(), &entry.timing, &entry.history).wake_at
+    pub fn next_run_at(&self, source: &SourceName) -> Option<Timestamp> {
+        let entry = self.entries.get(source)?;
+        entry.timing.schedule.as_ref().and(entry.quiet_until)
     }
 
     pub fn running(&self) -> impl Iterator<Item = (&SourceName, Timestamp)> {

@@ -65,7 +65,7 @@ pub async fn facts(
         });
     }
     if let Some(agenda) = agenda {
-        refresh_times(&mut all, agenda, now);
+        refresh_times(&mut all, agenda);
     }
     Ok(all)
 }
@@ -76,11 +76,11 @@ async fn running_since(catalog: &Catalog, source: &SourceName) -> Result<Option<
 }
 
 /// What the agenda alone knows.
-pub fn refresh_times(facts: &mut [Facts], agenda: &Agenda, now: Timestamp) {
+pub fn refresh_times(facts: &mut [Facts], agenda: &Agenda) {
     let running: BTreeMap<_, _> = agenda.running().collect();
     for facts in facts {
         facts.running_since = running.get(&facts.source).copied();
-        facts.next_run_at = agenda.next_run_at(&facts.source, now);
+        facts.next_run_at = agenda.next_run_at(&facts.source);
     }
 }
 

@@ -269,7 +269,7 @@ impl Daemon {
             }
         }
         let agenda = &self.agenda;
-        self.board.update(|shown| ledger::refresh_times(&mut shown.facts, agenda, now));
+        self.board.update(|shown| ledger::refresh_times(&mut shown.facts, agenda));
         let health = self.board.health(now);
         self.alarm(&health);
         self.supervisor.beat(&health, self.agenda.running().count());

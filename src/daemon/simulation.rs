@@ -133,10 +133,10 @@ impl World {
                 assert!(!self.under_way.contains_key(&source), "{source} runs twice at once");
                 assert!(self.under_way.len() < PLACES, "more than {PLACES} runs at once");
                 if let Trigger::Retry { slot, .. } = trigger {
-                    let before = self.runs[&source].last().unwrap();
-                    assert_ne!(before.ended, Some(Ending::Done), "{source} was done and is tried again for {slot}");
+                    let before = self.runs.get(&source).and_then(|runs| runs.last());
+                    let was_done = before.is_some_and(|run| run.ended == Some(Ending::Done));
+                    assert!(!was_done, "{source} was done and is tried again for {slot}");
                 }
-                trigger.slot().into_iter().for_each(|slot| self.account(&source, slot));
                 let ending = match self.dice.roll(20) {
                     0 | 1 => Ending::MayPass,
                     2 => Ending::NeedsMending,
@@ -147,6 +147,7 @@ impl World {
                 let ends_at = self.real + SignedDuration::from_secs(i64::try_from(seconds).unwrap());
                 // Who is told that somebody else runs it never begins a run.
                 if !matches!(ending, Ending::NotNow(_)) {
+                    trigger.slot().into_iter().for_each(|slot| self.account(&source, slot));
                     self.runs.entry(source.clone()).or_default().push(Run { trigger, ended: None });
                 }
                 self.under_way.insert(source, (ends_at, ending));
