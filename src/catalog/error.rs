@@ -79,7 +79,9 @@ impl Explain for CatalogError {
             Self::DiskFull { .. } => "Make room on the disk of state_dir; the catalog itself is as it was.",
             Self::Occupied { .. } => "Look for a strongroom that hangs, or a sqlite3 that keeps a transaction open.",
             Self::Replaced { .. } => "Start again: the file that is there now is opened.",
-            Self::Damaged { .. } => "The next start sets it aside and begins a new one; restores do not need it.",
+            Self::Damaged { .. } => {
+                "The next start sets it aside where SQLite cannot read it; otherwise move it away. Restores do not need it."
+            }
             Self::Failed { .. } => "Look at the disk of state_dir; restores do not need the catalog.",
             Self::Busy(_) => "One run for each source at a time: wait for it to end.",
         };

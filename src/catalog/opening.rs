@@ -131,8 +131,9 @@ fn is_unreadable(error: &sqlx::Error) -> bool {
         || error.as_database_error().and_then(|error| error.code()).is_some_and(|code| nonsense(&code))
 }
 
-/// Makes the new catalog beside, and puts it in its place when it is whole: who dies or finds the disk full before has
-/// changed nothing. It gets its write-ahead log there, since a log that lies about would be taken for its own.
+/// Makes the new catalog beside, without a write-ahead log so that it is one file, and renames it when it is whole: who
+/// dies or finds the disk full before that has changed nothing. An old log goes aside first, even where the catalog
+/// itself is gone: SQLite would play it into the new one.
 async fn begin(path: &Path, aside: &str, now: Timestamp, because: Option<&str>) -> Result<(), CatalogError> {
     let folder = path.parent().expect("the catalog lies in a folder");
     let unusable = |error| CatalogError::io(folder, error);
