@@ -70,7 +70,7 @@ impl Explain for CatalogError {
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Unusable { .. } | Self::Refused { .. } => {
-                "state_dir must be a folder that this user may write, on a disk of this machine."
+                "state_dir must be a folder that this user may write, and so must the files in it."
             }
             Self::Newer { .. } => {
                 "A newer strongroom wrote it: use that one. It was not touched. With the file moved away, a new catalog \
@@ -79,7 +79,9 @@ impl Explain for CatalogError {
             Self::DiskFull { .. } => "Make room on the disk of state_dir; the catalog itself is as it was.",
             Self::Occupied { .. } => "Look for a strongroom that hangs, or a sqlite3 that keeps a transaction open.",
             Self::Replaced { .. } => "Start again: the file that is there now is opened.",
-            Self::Damaged { .. } => "The next start sets it aside and begins a new one; restores do not need it.",
+            Self::Damaged { .. } => {
+                "The next start sets it aside where SQLite cannot read it; otherwise move it away. Restores do not need it."
+            }
             Self::Failed { .. } => "Look at the disk of state_dir; restores do not need the catalog.",
             Self::Busy(_) => "One run for each source at a time: wait for it to end.",
         };
@@ -110,6 +112,8 @@ impl Class {
                 let code: i32 = error.code().and_then(|code| code.parse().ok()).unwrap_or_default();
                 match code & 0xff {
                     13 => Self::Full,
+                    // No room for the index of the write-ahead log (IOERR_SHMSIZE).
+                    _ if code == 4874 => Self::Full,
                     5 | 6 => Self::Occupied,
                     3 | 8 | 14 | 23 => Self::Refused,
                     11 | 24 | 26 => Self::Damaged,

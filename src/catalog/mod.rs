@@ -13,6 +13,7 @@ mod opening;
 mod portraits;
 mod runs;
 mod segments;
+mod turn;
 
 pub use chains::{ChainRecord, Sealed};
 pub use error::CatalogError;
@@ -72,7 +73,7 @@ impl Catalog {
 
     /// One run for each source at a time, on this host.
     pub fn lock(&self, source: &SourceName) -> Result<RunLock, CatalogError> {
-        let folder = self.state_dir.join(opening::RUNS);
+        let folder = self.state_dir.join(turn::RUNS);
         let path = folder.join(format!("{source}.lock"));
         let unusable = |error| CatalogError::io(&path, error);
         fs::create_dir_all(&folder).map_err(unusable)?;

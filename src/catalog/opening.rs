@@ -1,40 +1,31 @@
 //! opening: finds the catalog, or that it is lost, unreadable or too new, and begins one where there is none.
-//!
-//! One process at a time opens, under a flock on `catalog.lock`: else two that find the same unreadable file could set
-//! each other's fresh one aside. The lock file has a second use: once a catalog was begun it is not empty any more, so
-//! that a catalog that is gone is not taken for one that never was.
 
-use super::{CatalogError, Store, column::At, error};
+use super::{CatalogError, Store, column::At, error, turn::Turn};
 use crate::clock::{self, Timestamp};
 use sqlx::{
     ConnectOptions, Connection, SqliteConnection, SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
-    io::{self, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    time::Duration,
 };
 
 const FILE: &str = "catalog.db";
-const TURN: &str = "catalog.lock";
-/// The folder of the sources' locks, whose files tell of earlier runs too.
-pub(super) const RUNS: &str = "runs";
-
 const SCHEMA: &str = include_str!("schema.sql");
 const VERSION: i64 = 1;
 
 /// Others write for milliseconds; whoever holds the file for longer hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
-const PAUSE: Duration = Duration::from_millis(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What lies in the place of the catalog.
 enum Found {
     Ours,
-    /// Nothing yet, or an empty file.
-    Blank,
+    /// Nothing, and how it came to nothing if there ever was something.
+    Nothing(&'static str),
     Unreadable(String),
 }
 
@@ -47,25 +38,22 @@ pub(super) async fn open(state_dir: &Path, now: Timestamp) -> Result<(Store, Opt
     let path = state_dir.join(FILE);
     let turn = Turn::wait(&state_dir).await?;
 
-    let is_new = create(&path)?;
+    let aside = name_aside(&path, now);
     let begun_anew = match examine(&path).await? {
         Found::Ours => None,
-        Found::Blank => {
-            let gone = if is_new { "was gone" } else { "was empty" };
-            let lost = turn.tells_of_runs()?.then(|| format!("{FILE} {gone}, although there were runs before"));
-            begin(&path, now, lost.as_deref()).await?;
-            turn.mark(now)?;
-            lost
-        }
-        Found::Unreadable(why) => {
-            let aside = set_aside(&path, now)?;
-            let unreadable = format!("{FILE} was unreadable ({why}) and is now {aside}");
-            create(&path)?;
-            begin(&path, now, Some(&unreadable)).await?;
-            turn.mark(now)?;
-            Some(unreadable)
+        found => {
+            let because = match found {
+                Found::Unreadable(why) => Some(format!("{FILE} was unreadable ({why}) and is now {aside}")),
+                Found::Nothing(gone) if turn.tells_of_runs()? => {
+                    Some(format!("{FILE} {gone}, although there were runs before"))
+                }
+                Found::Nothing(_) | Found::Ours => None,
+            };
+            begin(&path, &aside, now, because.as_deref()).await?;
+            because
         }
     };
+    turn.mark(now)?;
 
     let pool = connections(&path).await.map_err(|error| CatalogError::sqlite(&path, error))?;
     Ok((Store::new(pool, path)?, begun_anew))
@@ -81,17 +69,8 @@ async fn connections(path: &Path) -> Result<SqlitePool, sqlx::Error> {
             Ok(!connection.is_in_transaction())
         })
     });
-    clean.connect_with(options(path).synchronous(SqliteSynchronous::Full)).await
-}
-
-/// `false` where there is a file already. It must not even be opened here: closing it again would drop the locks that
-/// SQLite has on it elsewhere in this process (POSIX locks belong to the process).
-fn create(path: &Path) -> Result<bool, CatalogError> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(CatalogError::io(path, error)),
-    }
+    let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
+    clean.connect_with(options).await
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {
@@ -102,8 +81,12 @@ async fn connect(path: &Path) -> Result<SqliteConnection, CatalogError> {
     options(path).connect().await.map_err(|error| CatalogError::sqlite(path, error))
 }
 
-/// Looks without writing. The connection is closed before anything is renamed.
+/// Looks without writing. The connection is closed before anything is renamed. Nobody but SQLite may open the file:
+/// whoever closes it drops all locks that SQLite has on it in this process (POSIX locks belong to the process).
 async fn examine(path: &Path) -> Result<Found, CatalogError> {
+    if !path.try_exists().map_err(|error| CatalogError::io(path, error))? {
+        return Ok(Found::Nothing("was gone"));
+    }
     let mut connection = connect(path).await?;
     let found = look(&mut connection).await;
     let closed = connection.close().await;
@@ -128,7 +111,7 @@ async fn look(connection: &mut SqliteConnection) -> Result<(Found, i64), sqlx::E
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     let tables: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut *connection).await?;
     let found = if version == 0 && tables.is_empty() {
-        Found::Blank
+        Found::Nothing("was empty")
     } else if let Some(table) = expected_tables().find(|expected| !tables.iter().any(|table| table == expected)) {
         Found::Unreadable(format!("it has no table `{table}`"))
     } else {
@@ -148,27 +131,39 @@ fn is_unreadable(error: &sqlx::Error) -> bool {
         || error.as_database_error().and_then(|error| error.code()).is_some_and(|code| nonsense(&code))
 }
 
-/// All of it in one transaction: who dies here leaves a blank file.
-async fn begin(path: &Path, now: Timestamp, because: Option<&str>) -> Result<(), CatalogError> {
-    let failed = |error| CatalogError::sqlite(path, error);
-    let options = options(path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full);
-    let mut connection = options.connect().await.map_err(failed)?;
-    let mut all = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-    sqlx::raw_sql(SCHEMA).execute(&mut *all).await.map_err(failed)?;
-    let origin = sqlx::query("INSERT INTO origin (only_row, begun_at, because) VALUES (1, ?, ?)");
-    origin.bind(At(now)).bind(because).execute(&mut *all).await.map_err(failed)?;
-    all.commit().await.map_err(failed)?;
-    connection.close().await.map_err(failed)?;
+/// Makes the new catalog beside, without a write-ahead log so that it is one file, and renames it when it is whole: who
+/// dies or finds the disk full before that has changed nothing. An old log goes aside first, even where the catalog
+/// itself is gone: SQLite would play it into the new one.
+async fn begin(path: &Path, aside: &str, now: Timestamp, because: Option<&str>) -> Result<(), CatalogError> {
     let folder = path.parent().expect("the catalog lies in a folder");
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| CatalogError::io(folder, error))
+    let unusable = |error| CatalogError::io(folder, error);
+    let fresh = tempfile::Builder::new().prefix("catalog.").suffix(".new").tempfile_in(folder).map_err(unusable)?;
+    let fresh = fresh.into_temp_path();
+    fill(&fresh, now, because).await.map_err(|error| CatalogError::sqlite(path, error))?;
+    set_aside(path, aside)?;
+    fresh.persist(path).map_err(|error| unusable(error.error))?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(unusable)
 }
 
-/// Renames the file, and what SQLite keeps beside it, to a name that nothing has; gives the new name.
-fn set_aside(path: &Path, now: Timestamp) -> Result<String, CatalogError> {
+async fn fill(path: &Path, now: Timestamp, because: Option<&str>) -> Result<(), sqlx::Error> {
+    let mut connection = options(path).synchronous(SqliteSynchronous::Full).connect().await?;
+    let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *all).await?;
+    let origin = sqlx::query("INSERT INTO origin (only_row, begun_at, because) VALUES (1, ?, ?)");
+    origin.bind(At(now)).bind(because).execute(&mut *all).await?;
+    all.commit().await?;
+    connection.close().await
+}
+
+/// A name that nothing has yet, for what was here before.
+fn name_aside(path: &Path, now: Timestamp) -> String {
     let stem = format!("catalog.unreadable-{}", clock::compact(now));
-    let names = (1..).map(|n| if n == 1 { format!("{stem}.db") } else { format!("{stem}-{n}.db") });
-    let free = |name: &String| !path.with_file_name(name).exists();
-    let name = names.into_iter().find(free).expect("numbers do not end");
+    let mut names = (1..).map(|n| if n == 1 { format!("{stem}.db") } else { format!("{stem}-{n}.db") });
+    names.find(|name| !path.with_file_name(name).exists()).expect("numbers do not end")
+}
+
+/// Renames whatever there is of a catalog, and of what SQLite keeps beside it.
+fn set_aside(path: &Path, name: &str) -> Result<(), CatalogError> {
     for suffix in ["", "-wal", "-shm"] {
         let from = path.with_file_name(format!("{FILE}{suffix}"));
         match fs::rename(&from, path.with_file_name(format!("{name}{suffix}"))) {
@@ -176,45 +171,5 @@ fn set_aside(path: &Path, now: Timestamp) -> Result<String, CatalogError> {
             Ok(()) | Err(_) => {} // not found: a closed catalog is one file
         }
     }
-    Ok(name)
-}
-
-/// The right to open, given up when dropped.
-struct Turn {
-    file: File,
-    path: PathBuf,
-    runs: PathBuf,
-}
-
-impl Turn {
-    async fn wait(state_dir: &Path) -> Result<Self, CatalogError> {
-        let path = state_dir.join(TURN);
-        let unusable = |error| CatalogError::io(&path, error);
-        let file = OpenOptions::new().append(true).create(true).mode(0o600).open(&path).map_err(unusable)?;
-        let began = Instant::now();
-        loop {
-            match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Self { file, runs: state_dir.join(RUNS), path }),
-                Err(rustix::io::Errno::WOULDBLOCK) if began.elapsed() < PATIENCE => tokio::time::sleep(PAUSE).await,
-                Err(rustix::io::Errno::WOULDBLOCK) => return Err(CatalogError::Occupied { path }),
-                Err(error) => return Err(unusable(error.into())),
-            }
-        }
-    }
-
-    /// Was there a catalog before? Then it is not a first one that begins now.
-    fn tells_of_runs(&self) -> Result<bool, CatalogError> {
-        let marked = self.file.metadata().map_err(|error| CatalogError::io(&self.path, error))?.len() > 0;
-        match fs::read_dir(&self.runs) {
-            Ok(mut locks) => Ok(marked || locks.next().is_some()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(marked),
-            Err(error) => Err(CatalogError::io(&self.runs, error)),
-        }
-    }
-
-    fn mark(&self, now: Timestamp) -> Result<(), CatalogError> {
-        let mut file = &self.file;
-        let marked = writeln!(file, "a catalog was begun at {now}").and_then(|()| file.sync_all());
-        marked.map_err(|error| CatalogError::io(&self.path, error))
-    }
+    Ok(())
 }

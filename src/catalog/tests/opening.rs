@@ -209,6 +209,10 @@ async fn a_catalog_that_was_replaced_while_open_is_not_written_any_more() {
     assert!(matches!(record.sealing(&world.backup(2)).await, Err(CatalogError::Replaced { .. })));
     let fresh = world.open().await;
     assert!(fresh.set_aside().is_some());
+    // Nothing of the old log is played into the fresh one.
+    let stem = "catalog.unreadable-20261121T120301Z.db";
+    assert_eq!(world.aside(), [format!("{stem}-shm"), format!("{stem}-wal")]);
+    assert_eq!(fresh.chain(world.place()).await.unwrap().next().sequence, 1);
     assert!(matches!(record.sealing(&world.backup(2)).await, Err(CatalogError::Replaced { .. })));
     // The one that is gone does not take the fresh one's files with it.
     world.seal(&fresh, &world.sealed(3, 0)).await;
