@@ -52,6 +52,12 @@ impl Page {
         self.0.register(name, help, family);
     }
 
+    fn alone(&mut self, name: &str, help: &str, value: f64) {
+        let gauge = Gauge::<f64, AtomicU64>::default();
+        gauge.set(value);
+        self.0.register(name, help, gauge);
+    }
+
     /// One series for each source of which `value` is known.
     fn by_source(&mut self, name: &str, help: &str, health: &Health, value: impl Fn(&SourceHealth) -> Option<f64>) {
         let series = health.sources.iter().filter_map(|source| Some((of_source(source), value(source)?)));
@@ -79,15 +85,15 @@ fn of_source(source: &SourceHealth) -> Labels {
 fn daemon(page: &mut Page, shown: &Shown) {
     let version = vec![("version", env!("CARGO_PKG_VERSION").to_owned())];
     page.gauge("strongroom_build_info", "Always 1; the label tells which version of Strongroom runs", [(version, 1.0)]);
-    page.gauge(
+    page.alone(
         "strongroom_config_reload_success",
         "1 if the configuration file was read without a mistake when it was last read, else 0: an older one is in force",
-        [(Labels::new(), one_if(shown.reload.succeeded))],
+        one_if(shown.reload.succeeded),
     );
-    page.gauge(
+    page.alone(
         "strongroom_config_loaded_timestamp_seconds",
         "When the configuration that is in force was read",
-        [(Labels::new(), timestamp(shown.reload.loaded_at))],
+        timestamp(shown.reload.loaded_at),
     );
     page.gauge(
         "strongroom_clock_skew_seconds",
