@@ -97,10 +97,6 @@ impl Outcome {
         }
     }
 
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
-    }
-
     /// Does the source have one more backup that can be counted on?
     pub fn is_good(self) -> bool {
         matches!(self, Self::Sealed | Self::SomeFailed)
@@ -158,7 +154,7 @@ impl Record {
 }
 
 /// Slots at which no run began, and why: the other half of an honest history.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Absence {
     pub source: SourceName,
     pub first_slot: Timestamp,

@@ -145,6 +145,7 @@ pub async fn backup(
     let now = job.clock.now();
     let catalog = Catalog::open(&job.state_dir, now).await?;
     let one_run = catalog.lock(&job.source)?;
+    catalog.first_seen(&job.source, now).await?;
     let run = catalog.begin_run(&one_run, Begun { trigger, started_at: now, pid: std::process::id() }).await?;
     let reached = Arc::new(Mutex::new(Phase::Preparing));
     let attempt = Attempt { job, catalog: &catalog, run, progress, reached: Arc::clone(&reached), stop };
@@ -158,7 +159,11 @@ pub async fn backup(
         ended => catalog.end_run(run, &end(job, progress, ended)).await,
     };
     match (ended, recorded) {
-        (ended, Ok(())) => ended,
+        (Ok(mut report), Ok(())) => {
+            report.warnings.extend(catalog.set_aside().map(|why| format!("the catalog begins anew: {why}")));
+            Ok(report)
+        }
+        (Err(error), Ok(())) => Err(error),
         (Ok(mut report), Err(error)) => {
             report.warnings.push(format!("the catalog does not know how this run ended: {}", with_causes(&error)));
             Ok(report)

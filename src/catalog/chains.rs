@@ -24,7 +24,6 @@ struct State {
     /// Of the last manifest that was begun to be sealed.
     sequence: u64,
     last: Option<Previous>,
-    last_sealed_at: Option<Timestamp>,
     unsure: Vec<BackupId>,
     restarted: Option<String>,
 }
@@ -64,17 +63,16 @@ impl Catalog {
     }
 }
 
-type Row = (i64, u64, Option<Word<BackupId>>, Option<Word<Blake3>>, Option<At>, Json<Vec<BackupId>>, Option<String>);
+type Row = (i64, u64, Option<Word<BackupId>>, Option<Word<Blake3>>, Json<Vec<BackupId>>, Option<String>);
 
 async fn find(reading: &mut SqliteConnection, place: Place<'_>) -> Result<Option<(i64, State)>, sqlx::Error> {
-    let row = "SELECT chain, sequence, last_backup, last_manifest, last_sealed_at, unsure, restarted
+    let row = "SELECT chain, sequence, last_backup, last_manifest, unsure, restarted
                FROM chains WHERE vault = ? AND source = ? AND place = ?";
     let row = sqlx::query_as(row).bind(place.vault).bind(Word(place.source)).bind(place.address);
     let row: Option<Row> = row.fetch_optional(reading).await?;
-    Ok(row.map(|(id, sequence, backup, manifest, last_sealed_at, Json(unsure), restarted)| {
+    Ok(row.map(|(id, sequence, backup, manifest, Json(unsure), restarted)| {
         let last = backup.zip(manifest).map(|(Word(backup), Word(manifest))| Previous { backup, manifest });
-        let last_sealed_at = last_sealed_at.map(|At(at)| at);
-        (id, State { sequence, last, last_sealed_at, unsure, restarted })
+        (id, State { sequence, last, unsure, restarted })
     }))
 }
 
@@ -98,10 +96,6 @@ impl ChainRecord {
         let State { sequence, last, unsure, restarted, .. } = &self.state;
         let (previous, unsure) = (last.clone(), unsure.clone());
         Chain { sequence: sequence + 1, previous, unsure, restarted: restarted.clone() }
-    }
-
-    pub fn last_sealed_at(&self) -> Option<Timestamp> {
-        self.state.last_sealed_at
     }
 
     /// Why the chain begins although there was one before: until a manifest that says so is sealed.
@@ -144,7 +138,6 @@ impl ChainRecord {
         self.state = State {
             sequence: self.state.sequence,
             last: Some(Previous { backup: sealed.backup.clone(), manifest: sealed.manifest }),
-            last_sealed_at: Some(sealed.sealed_at),
             unsure: Vec::new(),
             restarted: None,
         };

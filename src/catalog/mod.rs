@@ -18,7 +18,6 @@ mod turn;
 pub use chains::{ChainRecord, Sealed};
 pub use error::CatalogError;
 pub use runs::{Begun, RunId, Share, VaultEnded};
-#[cfg_attr(not(test), expect(unused_imports, reason = "backups do not reuse segments yet"))]
 pub use segments::Held;
 
 use crate::{clock::Timestamp, layout::SourceName};

@@ -11,6 +11,7 @@ impl Catalog {
     }
 
     /// The newest backup where it is suspect and nobody has accepted it, and its portrait.
+    #[cfg(test)]
     pub async fn pending_portrait(&self, source: &SourceName) -> Result<Option<(BackupId, String)>, CatalogError> {
         self.standing(source, "pending").await
     }

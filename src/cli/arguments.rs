@@ -64,6 +64,8 @@ pub enum Command {
     Run,
     /// Show how every source is against what is expected of it
     Status,
+    /// List the runs, and the slots at which there was none and why
+    History(HistoryOptions),
     /// Say that a suspect backup's data is as it should be
     Accept(AcceptOptions),
     /// List the backups in the vaults
@@ -82,6 +84,15 @@ pub enum Command {
 pub struct BackupOptions {
     /// Which sources; all of them where none is named
     pub sources: Vec<SourceName>,
+}
+
+#[derive(Args)]
+pub struct HistoryOptions {
+    /// Which source; all of them where none is named
+    pub source: Option<SourceName>,
+    /// Show so many of the newest runs, and as many absences
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: u32,
 }
 
 #[derive(Args)]

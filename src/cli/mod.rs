@@ -142,6 +142,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         }
         Command::Run => door.run(&config).await,
         Command::Status => door.status(plan()?).await,
+        Command::History(options) => door.history(plan()?, &options).await,
         Command::Accept(options) => door.accept(plan()?, &options).await,
         Command::List(options) => door.list(plan()?, &options).await,
         Command::Show(options) => door.show(plan()?, &options).await,

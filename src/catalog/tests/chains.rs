@@ -11,7 +11,6 @@ async fn a_chain_goes_on_from_the_last_seal() {
     let catalog = world.open().await;
     let mut record = catalog.chain(world.place()).await.unwrap();
     assert_eq!(record.next(), Chain { sequence: 1, previous: None, unsure: vec![], restarted: None });
-    assert_eq!(record.last_sealed_at(), None);
     let sealed = world.sealed(1, 0);
     record.sealing(&sealed.backup).await.unwrap();
     record.sealed(&sealed).await.unwrap();
@@ -20,7 +19,6 @@ async fn a_chain_goes_on_from_the_last_seal() {
     assert_eq!(record.next(), next);
     let read = world.open().await.chain(world.place()).await.unwrap();
     assert_eq!(read.next(), next);
-    assert_eq!(read.last_sealed_at(), Some(world.now));
     let other = Place { vault: "other", ..world.place() };
     assert_eq!(catalog.chain(other).await.unwrap().next().sequence, 1);
 }
@@ -55,7 +53,6 @@ async fn a_vault_that_moved_begins_a_chain_that_says_so_and_holds_nothing() {
     world.seal(&catalog, &world.sealed(1, 0)).await;
     let mut record = catalog.chain(moved).await.unwrap();
     assert_eq!(record.held(segment.id).await.unwrap(), None);
-    assert_eq!(record.last_sealed_at(), None);
     let why = format!("vault `offsite` was {HERE} and is now {}", moved.address);
     let next = Chain { sequence: 1, previous: None, unsure: vec![], restarted: Some(why) };
     assert_eq!(record.next(), next);

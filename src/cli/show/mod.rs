@@ -1,14 +1,14 @@
 //! show: what people and programs see of a journey's result: tables and sentences, or JSON.
 
+mod history;
 mod run;
 mod shelf;
-#[cfg_attr(not(test), expect(dead_code, reason = "its verb arrives with the daemon"))]
 mod status;
 mod target;
 
+pub use history::history;
 pub use run::{accepted, backups};
 pub use shelf::{Listed, backup, list};
-#[expect(unused_imports, reason = "its verb arrives with the daemon")]
 pub use status::status;
 pub use target::{fetched, restore};
 
@@ -80,8 +80,4 @@ pub fn check(found: &[Found], as_json: bool) -> Result<(), Failure> {
         }
     }
     print(&text)
-}
-
-pub fn status(health: &crate::health::Health, _as_json: bool) -> Result<(), Failure> {
-    print_json(&json!(health))
 }

@@ -62,7 +62,7 @@ fn backup_text(report: &backup::Report) -> String {
     if !report.suspicions.is_empty() {
         let source = &report.source;
         text += &format!(
-            "  It is sealed, and not counted as good: `restore` passes it over. If the data is as it should be:\n  strongroom accept {source}\n"
+            "  It is sealed, and not counted as good: `restore` takes it by its id alone. If the data is as it should be:\n  strongroom accept {source}\n"
         );
     }
     text

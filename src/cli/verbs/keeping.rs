@@ -6,7 +6,7 @@ use crate::{
     catalog::Catalog,
     cli::{
         Failure,
-        arguments::{AcceptOptions, BackupOptions},
+        arguments::{AcceptOptions, BackupOptions, HistoryOptions},
         bar, show,
     },
     config::{self, DepositorKeys, Keys, Plan, SourcePlan},
@@ -67,6 +67,17 @@ impl Door {
         catalog.close().await;
         let Some(backup) = accepted else { return Err(VerbError::NothingSuspect(options.source.clone()).into()) };
         show::accepted(&options.source, &backup, self.json)?;
+        Ok(0)
+    }
+
+    pub async fn history(&self, plan: Plan, options: &HistoryOptions) -> Result<u8, Failure> {
+        chosen(&plan.sources, options.source.as_slice())?;
+        self.depositors_alone(&plan, "history")?;
+        let catalog = Catalog::open(&plan.state_dir, self.clock.now()).await?;
+        let runs = catalog.runs(options.source.as_ref(), options.limit).await?;
+        let absences = catalog.absences(options.source.as_ref(), options.limit).await?;
+        catalog.close().await;
+        show::history(&runs, &absences, self.json)?;
         Ok(0)
     }
 
