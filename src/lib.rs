@@ -42,7 +42,6 @@ mod digest;
 mod failure;
 mod fetch;
 mod fingerprint;
-#[cfg_attr(not(test), expect(dead_code, reason = "its readers arrive with the daemon"))]
 mod health;
 mod keyring;
 mod layout;

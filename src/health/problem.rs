@@ -85,7 +85,7 @@ impl fmt::Display for Problem {
                 write!(f, "there is no good backup, and one is expected since {}", whole_second(*expected_since))
             }
             Self::Overdue { age, objective } => {
-                write!(f, "the newest good backup is {} old, and may be {}", spoken(*age), spoken(*objective))
+                write!(f, "the recovery point is {} old, and {} is allowed", spoken(*age), spoken(*objective))
             }
             Self::Failing { why } => write!(f, "the last run failed: {why}"),
             Self::VaultFailing { vault, why } => write!(f, "nothing arrives in vault `{vault}`: {why}"),

@@ -95,8 +95,8 @@ impl Event {
         let mut lines: Vec<String> = self.problems.iter().map(|problem| format!("- {problem}")).collect();
         lines.extend(self.problems.first().map(|problem| format!("hint: {}", problem.hint())));
         lines.push(match self.age {
-            Some(age) => format!("The newest good backup is {} old. Strongroom on {host}.", spoken(age)),
-            None => format!("There is no good backup in enough vaults. Strongroom on {host}."),
+            Some(age) => format!("The recovery point is {} old. Strongroom on {host}.", spoken(age)),
+            None => format!("There is no recovery point. Strongroom on {host}."),
         });
         lines.join("\n")
     }

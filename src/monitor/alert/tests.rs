@@ -89,7 +89,7 @@ async fn ntfy_gets_text_with_headers() {
     let recovered = Event { problems: vec![], reminder: false, ..event(EventKind::Recovered) };
     let received = arrives(Form::Ntfy, &recovered).await;
     assert_eq!((received.header("title"), received.header("priority")), ("app: all is well again", "3"));
-    assert_eq!(received.body, "The newest good backup is 40m 0s old. Strongroom on db1.");
+    assert_eq!(received.body, "The recovery point is 40m 0s old. Strongroom on db1.");
 }
 
 #[tokio::test]

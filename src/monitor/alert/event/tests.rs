@@ -122,7 +122,7 @@ fn an_event_says_its_own_problem_first() {
     assert_eq!(
         events[1].text("db1"),
         format!(
-            "- {wiped}\n- the last run failed: denied\nhint: {}\nThe newest good backup is 10m 0s old. Strongroom on db1.",
+            "- {wiped}\n- the last run failed: denied\nhint: {}\nThe recovery point is 10m 0s old. Strongroom on db1.",
             suspect().hint()
         )
     );
