@@ -97,9 +97,9 @@ impl Alerts {
         host: String,
         pauses: Pauses,
     ) -> Self {
+        board.count_failures_of(&settings.iter().map(|alert| alert.name.as_str()).collect::<Vec<_>>());
         let lines = settings.into_iter().map(|alert| {
             let (name, board) = (alert.name.clone(), board.clone());
-            board.count_alerts_of(&name);
             let line = Line::start(courier.clone(), pauses, move |letter, undelivered| {
                 error!(alert = %name, about = %letter.about, reason = %undelivered, "alert not delivered");
                 board.alert_failed(&name);

@@ -88,14 +88,22 @@ impl Board {
         judge(now, &self.0.borrow().facts)
     }
 
-    pub(super) fn count_alerts_of(&self, alert: &str) {
-        self.update(|shown| {
-            shown.totals.alerts_failed.entry(alert.to_owned()).or_default();
+    /// Counts the failures of these alerts from now on, and of no others; what is counted already stays.
+    pub(super) fn count_failures_of(&self, alerts: &[&str]) {
+        self.update(|Shown { totals: Totals { alerts_failed, .. }, .. }| {
+            alerts_failed.retain(|alert, _| alerts.contains(&alert.as_str()));
+            for alert in alerts {
+                alerts_failed.entry((*alert).to_owned()).or_default();
+            }
         });
     }
 
     pub(super) fn alert_failed(&self, alert: &str) {
-        self.update(|shown| *shown.totals.alerts_failed.entry(alert.to_owned()).or_default() += 1);
+        self.update(|shown| {
+            if let Some(count) = shown.totals.alerts_failed.get_mut(alert) {
+                *count += 1;
+            }
+        });
     }
 
     pub(super) fn is_ready(&self) -> bool {

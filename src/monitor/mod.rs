@@ -14,7 +14,6 @@ pub use alert::{AlertSettings, EventKind, Form};
 pub use courier::Hook;
 pub use ping::{PingKind, PingSettings};
 
-#[expect(unused_imports, reason = "the daemon that calls these arrives next")]
 pub use {
     alert::{Alerts, Event, Told, events},
     board::{Board, Reload, Shown, Totals},

@@ -116,4 +116,7 @@ async fn an_alert_that_cannot_be_delivered_is_counted_and_holds_up_no_other() {
     assert_eq!((down.received().len(), up.received().len()), (10, 2));
     let failed = board.shown().totals.alerts_failed;
     assert_eq!((failed["broken"], failed["team"]), (2, 0));
+    let kept = vec![settings(Form::Slack, up.hook("/x"))];
+    drop(Alerts::start_with(kept, &Courier::new().unwrap(), &board, "db1".into(), AT_ONCE));
+    assert_eq!(board.shown().totals.alerts_failed, [("team".to_owned(), 0)].into(), "another configuration");
 }
