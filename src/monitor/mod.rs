@@ -10,14 +10,8 @@ mod http;
 mod metrics;
 mod ping;
 
-pub use alert::{AlertSettings, EventKind, Form};
-pub use courier::Hook;
-pub use ping::{PingKind, PingSettings};
-
-pub use {
-    alert::{Alerts, Event, Told, events},
-    board::{Board, Reload, Shown, Totals},
-    courier::{Courier, CourierError},
-    http::{Bound, ServeError, bind, serve},
-    ping::{Ping, Pings},
-};
+pub use alert::{AlertSettings, Alerts, EventKind, Form, Told, events};
+pub use board::{Board, Reload};
+pub use courier::{Courier, CourierError, Hook};
+pub use http::{ServeError, bind, serve};
+pub use ping::{Ping, PingKind, PingSettings, Pings};
