@@ -151,3 +151,144 @@ pub fn expected_within(timing: &Timing, now: Timestamp) -> Option<SignedDuration
     let longest = slots.windows(2).map(|pair| pair[1].duration_since(pair[0])).max()?;
     Some(longest * 2 + TO_RUN + timing.jitter)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-11-21T{text}Z").parse().unwrap()
+    }
+
+    fn timing(schedule: &str) -> Timing {
+        let schedule = Some(schedule.parse().unwrap());
+        Timing { schedule, zone: jiff::tz::TimeZone::UTC, jitter: SignedDuration::ZERO }
+    }
+
+    /// Every slot until `accounted` is accounted for, and nothing else is known.
+    fn history(accounted: &str) -> History {
+        History { accounted: at(accounted), ever_ran: true, running_since: None, queued: false, retry: None }
+    }
+
+    fn retry(slot: &str, attempt: u32, not_before: &str) -> Option<Retry> {
+        Some(Retry { slot: at(slot), attempt, not_before: at(not_before) })
+    }
+
+    /// What is begun, what is given up (first, last, how many), and when to look again.
+    fn told(decision: &Decision) -> String {
+        let time = |at: Timestamp| at.strftime("%H:%M:%S").to_string();
+        let start = match decision.start {
+            None => "nothing".to_owned(),
+            Some(Trigger::Retry { slot, attempt }) => format!("retry {} {attempt}", time(slot)),
+            Some(trigger) => format!("{} {}", trigger.word(), trigger.slot().map(time).unwrap_or_default()),
+        };
+        let missed = decision.missed.iter().map(|missed| {
+            let why = missed.why.split(' ').take(2).collect::<Vec<_>>().join(" ");
+            format!("; missed {}-{} {} {why}", time(missed.first), time(missed.last), missed.slots)
+        });
+        let wake = decision.wake_at.map_or("never".to_owned(), time);
+        format!("{start}{}; wake {wake}", missed.collect::<String>())
+    }
+
+    #[test]
+    fn decisions_are_these() {
+        let running = |accounted| History { running_since: Some(at("11:50:00")), ..history(accounted) };
+        let table: Vec<(&str, &str, History, &str)> = vec![
+            ("a slot has come", "12:00:01", history("11:45:00"), "slot 12:00:00; wake 12:15:00"),
+            ("none has", "11:59:59", history("11:45:00"), "nothing; wake 12:00:00"),
+            ("it was run", "12:00:01", history("12:00:00"), "nothing; wake 12:15:00"),
+            ("late", "12:02:00", history("11:45:00"), "catch-up 12:00:00; wake 12:15:00"),
+            (
+                "an hour of downtime",
+                "12:00:10",
+                history("11:00:00"),
+                "slot 12:00:00; missed 11:15:00-11:45:00 3 nobody was; wake 12:15:00",
+            ),
+            (
+                "the last run still goes on",
+                "12:00:01",
+                running("11:45:00"),
+                "nothing; missed 12:00:00-12:00:00 1 the run; wake 12:15:00",
+            ),
+            ("no run ever", "11:50:00", History { ever_ran: false, ..history("11:49:00") }, "first ; wake 12:00:00"),
+            (
+                "no run ever, and it waits for a place",
+                "11:50:00",
+                History { ever_ran: false, queued: true, ..history("11:49:00") },
+                "nothing; wake 12:00:00",
+            ),
+            (
+                "a retry is due",
+                "11:50:00",
+                History { retry: retry("11:45:00", 3, "11:49:59"), ..history("11:45:00") },
+                "retry 11:45:00 3; wake 12:00:00",
+            ),
+            (
+                "a retry is not due yet",
+                "11:50:00",
+                History { retry: retry("11:45:00", 3, "11:51:00"), ..history("11:45:00") },
+                "nothing; wake 11:51:00",
+            ),
+            (
+                "a new slot comes before a retry",
+                "12:00:00",
+                History { retry: retry("11:45:00", 3, "12:00:00"), ..history("11:45:00") },
+                "slot 12:00:00; wake 12:15:00",
+            ),
+            (
+                "the clock went back by half an hour: slots that were run are waited for",
+                "11:30:30",
+                history("12:00:00"),
+                "nothing; wake 12:15:00",
+            ),
+            (
+                "and by two hours: nobody waits so long",
+                "10:00:30",
+                history("12:00:00"),
+                "nothing; missed 10:00:30-12:00:00 0 the clock; wake 10:15:00",
+            ),
+            (
+                "a retry that a clock which went back has moved away",
+                "11:50:00",
+                History { retry: retry("11:45:00", 2, "12:20:00"), ..history("11:45:00") },
+                "retry 11:45:00 2; wake 12:00:00",
+            ),
+        ];
+        for (what, now, history, expected) in table {
+            let decision = decide(at(now), "app", &timing("*/15 * * * *"), &history);
+            assert_eq!(told(&decision), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn jitter_moves_the_beginning_and_not_the_slot() {
+        let timing = Timing { jitter: SignedDuration::from_secs(60), ..timing("0 * * * *") };
+        let begins = decide(at("11:30:00"), "app", &timing, &history("11:00:00")).wake_at.unwrap();
+        assert!(begins > at("12:00:00") && begins < at("12:01:00"), "{begins}");
+        assert_eq!(decide(begins - SignedDuration::from_secs(1), "app", &timing, &history("11:00:00")).start, None);
+        let decision = decide(begins, "app", &timing, &history("11:00:00"));
+        assert_eq!((decision.start, decision.accounted), (Some(Trigger::Slot(at("12:00:00"))), Some(at("12:00:00"))));
+    }
+
+    #[test]
+    fn retries_wait_longer_each_time_and_never_longer_than_a_quarter_of_an_hour() {
+        let now = at("12:00:00");
+        let waits =
+            [1, 2, 3, 4, 5, 6, 60].map(|attempt| Retry::after(now, attempt, now).not_before.duration_since(now));
+        assert_eq!(waits.map(|wait| wait.as_secs()), [30, 60, 120, 240, 480, 900, 900]);
+    }
+
+    #[test]
+    fn without_a_schedule_nothing_is_ever_due() {
+        let timing = Timing { schedule: None, ..timing("* * * * *") };
+        let never = History { ever_ran: false, ..history("00:00:00") };
+        assert_eq!(decide(at("12:00:00"), "app", &timing, &never), Decision::default());
+    }
+
+    #[test]
+    fn what_nobody_expects_is_expected_within_two_pauses_of_the_schedule() {
+        let within = |schedule| expected_within(&timing(schedule), at("12:00:00")).unwrap();
+        assert_eq!(within("*/15 * * * *"), SignedDuration::from_mins(40));
+        assert_eq!(within("0 3 * * 1-5"), SignedDuration::from_mins(10) + SignedDuration::from_hours(2 * 72));
+    }
+}
