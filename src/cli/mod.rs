@@ -137,6 +137,9 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
             tokio::spawn(async move {
                 interrupted().await;
                 stopping.cancel();
+                // Who asks twice does not want to wait for a deposit.
+                interrupted().await;
+                std::process::exit(i32::from(Kind::Interrupted as u8));
             });
             door.backup(plan()?, &options, &stop).await
         }

@@ -10,7 +10,7 @@ use crate::{
     health::Facts,
     layout::SourceName,
     monitor::Told,
-    run::Outcome,
+    run::{self, Outcome},
 };
 use std::{
     collections::BTreeMap,
@@ -73,6 +73,20 @@ pub async fn facts(
 async fn running_since(catalog: &Catalog, source: &SourceName) -> Result<Option<Timestamp>, CatalogError> {
     let newest = catalog.runs(Some(source), 1).await?.into_iter().next();
     Ok(newest.filter(|run| run.ended.is_none()).map(|run| run.started_at))
+}
+
+/// A run that the catalog could not be told of is the last one all the same.
+pub fn overlay(facts: &mut [Facts], last_runs: &BTreeMap<SourceName, run::Record>) {
+    for facts in facts {
+        let Some(last) = last_runs.get(&facts.source) else { continue };
+        let known = facts.last_run.as_ref().and_then(|run| run.ended.as_ref());
+        // The catalog's own record of it ended a moment later, and knows more.
+        if known
+            .is_none_or(|known| last.ended.as_ref().is_some_and(|end| known.at < last.started_at && known.at < end.at))
+        {
+            facts.last_run = Some(last.clone());
+        }
+    }
 }
 
 /// What the agenda alone knows.

@@ -23,7 +23,7 @@ use crate::{
         self, AlertSettings, Alerts, Board, Courier, CourierError, Ping, PingSettings, Pings, Reload, ServeError, Told,
     },
     progress::Progress,
-    run::{Absence, Trigger},
+    run::{self, Absence, Trigger},
 };
 use agenda::{Agenda, Ending, Expected, Step};
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
@@ -107,6 +107,8 @@ impl Explain for DaemonError {
 struct Ended {
     source: SourceName,
     ending: Ending,
+    /// As it should stand in the catalog, which may have been unable to take it; `None` where nothing began.
+    record: Option<run::Record>,
     skews: Vec<(String, f64)>,
 }
 
@@ -124,6 +126,8 @@ struct Daemon {
     alerts: Alerts,
     pings: Arc<Pings>,
     told: Told,
+    /// The last run of each source, for when the catalog does not know of it.
+    last_runs: BTreeMap<SourceName, run::Record>,
     pages: Option<Pages>,
     supervisor: Supervisor,
 }
@@ -198,6 +202,7 @@ impl Daemon {
             tasks: BTreeMap::new(),
             stop: CancellationToken::new(),
             told: ledger::read_told(&orders.state_dir),
+            last_runs: BTreeMap::new(),
             pages: None,
             supervisor: Supervisor::new(),
         };
@@ -217,6 +222,9 @@ impl Daemon {
             expected.push(Expected { source, timing, remembered });
         }
         self.show_pages(orders.listen)?;
+        for charge in orders.charges.iter().filter(|charge| charge.timing.schedule.is_none()) {
+            tracing::warn!(source = %charge.job.source, "it has no schedule: it is backed up only when somebody asks");
+        }
         self.agenda.expect(expected, orders.runs_at_once, now);
         self.tell_others(&orders);
         let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));
@@ -293,7 +301,11 @@ impl Daemon {
     }
 
     fn start(&mut self, source: SourceName, trigger: Trigger, now: Timestamp) {
-        let Some(charge) = self.charges.get(&source).cloned() else { return };
+        let Some(charge) = self.charges.get(&source).cloned() else {
+            tracing::error!(%source, "it is due and nobody knows how to back it up");
+            drop(self.agenda.ended(&source, Ending::NeedsMending, now)); // nothing began that could be absent
+            return;
+        };
         tracing::info!(%source, why = decision::told(trigger, now), "backup begins");
         let (stop, pings) = (self.stop.clone(), Arc::clone(&self.pings));
         let task = self.runs.spawn(run_one(charge, trigger, stop, pings));
@@ -322,7 +334,7 @@ impl Daemon {
             Err(error) => {
                 let Some(source) = self.tasks.get(&error.id()).cloned() else { return };
                 tracing::error!(%source, %error, "the run broke off by a defect of ours");
-                (error.id(), Ended { source, ending: Ending::NeedsMending, skews: Vec::new() })
+                (error.id(), Ended { source, ending: Ending::NeedsMending, record: None, skews: Vec::new() })
             }
         };
         self.tasks.remove(&id);
@@ -330,16 +342,30 @@ impl Daemon {
         if let Some(Step::Absent(absence)) = self.agenda.ended(&ended.source, ended.ending, now) {
             self.note(&absence).await;
         }
+        self.last_runs.extend(ended.record.map(|record| (ended.source.clone(), record)));
         self.board.update(|shown| shown.clock_skews.extend(ended.skews));
         if let Err(error) = self.post(now).await {
-            tracing::error!(error = with_causes(&error), "what is shown is older than the last run");
+            tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");
+            self.board.update(|shown| ledger::overlay(&mut shown.facts, &self.last_runs));
+        }
+        self.count_down(&ended.source, now);
+    }
+
+    /// When a source is not well, how long what it has is still locked.
+    fn count_down(&self, source: &SourceName, now: Timestamp) {
+        let health = self.board.health(now);
+        let unwell = health.sources.iter().find(|health| health.source == *source && !health.state.is_quiet());
+        for vault in unwell.iter().flat_map(|source| &source.vaults) {
+            let lapses_in = vault.lapses_in.map_or("there is none".to_owned(), spoken);
+            tracing::warn!(%source, vault = vault.vault, lapses_in, "the last good backup's lock");
         }
     }
 
     /// Puts what the catalog says on the board.
     async fn post(&self, now: Timestamp) -> Result<(), CatalogError> {
         let catalog = Catalog::open(&self.state_dir, now).await?;
-        let facts = ledger::facts(&catalog, &self.charges, Some(&self.agenda), now).await?;
+        let mut facts = ledger::facts(&catalog, &self.charges, Some(&self.agenda), now).await?;
+        ledger::overlay(&mut facts, &self.last_runs);
         let totals = ledger::by_source(catalog.totals().await?);
         catalog.close().await;
         self.board.update(|shown| {
@@ -407,7 +433,8 @@ async fn run_one(charge: Arc<Charge>, trigger: Trigger, stop: CancellationToken,
     let progress = Arc::new(Progress::default());
     let started_at = clock.now();
     let ended = backup::backup(&charge.job, trigger, &progress, &stop).await;
-    let took = clock.now().duration_since(started_at);
+    let end = backup::end(&charge.job, &progress, &ended);
+    let took = end.at.duration_since(started_at);
     match &ended {
         Ok(report) => say(report),
         Err(error) if error.is_busy() => tracing::warn!(%source, error = with_causes(error), "not backed up"),
@@ -418,12 +445,16 @@ async fn run_one(charge: Arc<Charge>, trigger: Trigger, stop: CancellationToken,
         }
     }
     // Somebody else's run is theirs to tell of.
-    if !ended.as_ref().is_err_and(BackupError::is_busy) {
-        pings.send(source, &Ping::ended(id, &backup::end(&charge.job, &progress, &ended), took));
+    let ours = !ended.as_ref().is_err_and(BackupError::is_busy);
+    if ours {
+        pings.send(source, &Ping::ended(id, &end, took));
     }
+    let backup = ended.as_ref().ok().map(|report| report.backup.clone());
+    let phase = run::Phase::Preparing; // how far a failed run came is the catalog's to know
+    let record = run::Record { source: source.clone(), backup, trigger, started_at, phase, ended: Some(end) };
     let vaults = ended.iter().flat_map(|report| &report.vaults);
     let skews = vaults.filter_map(|vault| Some((vault.vault.clone(), vault.clock_skew_secs? as f64))).collect();
-    Ended { source: source.clone(), ending: ending_of(&ended), skews }
+    Ended { source: source.clone(), ending: ending_of(&ended), record: ours.then_some(record), skews }
 }
 
 fn ending_of(ended: &Result<Report, BackupError>) -> Ending {
