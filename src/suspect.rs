@@ -155,6 +155,7 @@ pub fn judge(good: &Portrait, now: &Portrait, thresholds: &Thresholds) -> Vec<Su
     let mut found = Vec::new();
     for (table, was) in good.tables.iter().filter(|(table, _)| !ignored(table, &thresholds.ignore)) {
         match now.tables.get(table) {
+            None if was.rows == 0 => {}
             None => found.push(Suspicion::TableGone { table: table.clone(), rows: was.rows }),
             Some(is) => found.extend(shrunk(table, *was, *is, thresholds)),
         }

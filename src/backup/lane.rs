@@ -11,9 +11,13 @@ use crate::{
     segment::PackedSegment,
     term,
 };
-use std::sync::{
-    Mutex,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use futures_util::future::join_all;
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 pub struct Lane<'a> {
@@ -21,6 +25,7 @@ pub struct Lane<'a> {
     record: ChainRecord,
     /// What the new manifest's segments must be locked until, at least.
     promised: Timestamp,
+    patience: Duration,
     notes: Vec<String>,
     clock_skew_secs: Option<i64>,
     sent: AtomicU64,
@@ -38,7 +43,12 @@ pub async fn open_lanes<'a>(
 ) -> Result<(Vec<Lane<'a>>, Vec<VaultOutcome>), BackupError> {
     let mut lanes = Vec::new();
     let mut others = Vec::new();
-    for Destination { depositor, every } in &job.destinations {
+    let probing = job
+        .destinations
+        .iter()
+        .map(|Destination { depositor, .. }| in_time(PROBE_WITHIN, depositor, depositor.insist_protected()));
+    let probed = join_all(probing).await;
+    for (Destination { depositor, every }, protected) in job.destinations.iter().zip(probed) {
         let address = depositor.describe();
         let place = Place { vault: depositor.vault(), source: &job.source, address: &address };
         // A suspect backup is none that a period could rest upon.
@@ -57,7 +67,6 @@ pub async fn open_lanes<'a>(
             term: depositor.term(),
             recipients: job.packer.recipients().names(),
         };
-        let protected = depositor.insist_protected().await;
         let clock_skew_secs = protected.as_ref().ok().and_then(|skew| *skew);
         let draft = protected.map(|_skew| ManifestDraft::begin(header)).map_err(BackupError::from);
         lanes.push(Lane {
@@ -65,6 +74,7 @@ pub async fn open_lanes<'a>(
             notes: record.restarted().iter().map(|why| format!("a new chain begins: {why}")).collect(),
             record,
             promised: depositor.promised(now),
+            patience: patience(job),
             clock_skew_secs,
             sent: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -72,6 +82,24 @@ pub async fn open_lanes<'a>(
         });
     }
     Ok((lanes, others))
+}
+
+/// How long a vault may take to say what its settings are.
+const PROBE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A vault that does not answer is given up in time for the others: before the run as a whole counts as stalled.
+fn patience(job: &Job) -> Duration {
+    let (least, most) = (Duration::from_secs(30), Duration::from_secs(300));
+    (job.limits.stalled_after.unsigned_abs() / 2).clamp(least, most)
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    depositor: &Depositor,
+    work: impl Future<Output = Result<T, RoleError>>,
+) -> Result<T, RoleError> {
+    let done = tokio::time::timeout(patience, work).await;
+    done.unwrap_or_else(|_elapsed| Err(depositor.silent(patience)))
 }
 
 impl Lane<'_> {
@@ -99,7 +127,8 @@ impl Lane<'_> {
         let earlier = self.record.held(segment.id).await?;
         if let Some(held) = earlier.filter(|held| held.locked_until.is_some_and(|until| until >= self.promised)) {
             let earlier = Earlier { version: held.version, size: held.size, blake3: held.blake3, md5: held.md5 };
-            match self.depositor.refer(source, segment, earlier, self.promised).await {
+            let referring = self.depositor.refer(source, segment, earlier, self.promised);
+            match in_time(self.patience, self.depositor, referring).await {
                 Ok(Some(receipt)) => {
                     self.reused.fetch_add(receipt.size, Relaxed);
                     return Ok(receipt);
@@ -110,7 +139,7 @@ impl Lane<'_> {
                 Err(error) => self.sent_anew(segment, &error),
             }
         }
-        let receipt = self.depositor.deposit(source, segment).await?;
+        let receipt = in_time(self.patience, self.depositor, self.depositor.deposit(source, segment)).await?;
         self.sent.fetch_add(receipt.size, Relaxed);
         let held = Held {
             id: receipt.id,
@@ -130,13 +159,19 @@ impl Lane<'_> {
         tracing::warn!(vault, segment = %segment.id, %error, "an earlier deposit cannot be referred to, and is sent anew");
     }
 
-    /// Completes the draft and deposits manifest and seal. The catalog knows of it before the vault does.
-    pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> Result<Outcome, BackupError> {
+    /// Completes the draft and deposits manifest and seal, or says why this vault has none.
+    pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> VaultOutcome {
+        let sealed = self.sealed(dump, closed, clock).await;
+        self.outcome(sealed.unwrap_or_else(Outcome::Failed))
+    }
+
+    /// The catalog knows of it before the vault does.
+    async fn sealed(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> Result<Outcome, BackupError> {
         let taken = std::mem::replace(self.draft.get_mut().expect("no holder panics"), Err(BackupError::NoVaultLeft));
         let complete = taken?.complete(dump, closed.to_owned(), clock.now())?;
         let manifest = &complete.manifest;
         self.record.sealing(&manifest.backup).await?;
-        let sent = self.depositor.seal(&complete).await?;
+        let sent = in_time(self.patience, self.depositor, self.depositor.seal(&complete)).await?;
         self.sent.fetch_add(sent, Relaxed);
         let sealed = Sealed {
             backup: manifest.backup.clone(),
@@ -156,7 +191,7 @@ impl Lane<'_> {
         })
     }
 
-    pub fn outcome(&mut self, outcome: Outcome) -> VaultOutcome {
+    fn outcome(&mut self, outcome: Outcome) -> VaultOutcome {
         VaultOutcome {
             vault: self.depositor.vault().to_owned(),
             notes: std::mem::take(&mut self.notes),

@@ -76,7 +76,7 @@ pub enum BackupError {
     Overrun { after: String },
     #[error("nothing moved for {after} after {raw_bytes} bytes, and the run was ended")]
     Stalled { after: String, raw_bytes: u64 },
-    #[error("the run was stopped; nothing of it is sealed")]
+    #[error("interrupted: nothing of this run is sealed")]
     Stopped,
 }
 
@@ -251,13 +251,8 @@ impl Attempt<'_> {
         dump.mark_suspect(words(&suspicions), suspicions.iter().map(ToString::to_string).collect());
         self.reach(Phase::Sealing).await?;
         let closed = seal_closed(&job.packer, &dump)?;
-        for lane in &mut lanes {
-            let outcome = match lane.seal(&dump, &closed, job.clock).await {
-                Ok(sealed) => sealed,
-                Err(error) => Outcome::Failed(error),
-            };
-            vaults.push(lane.outcome(outcome));
-        }
+        let sealing = lanes.iter_mut().map(|lane| lane.seal(&dump, &closed, job.clock));
+        vaults.extend(join_all(sealing).await);
         let report = report::of_run(job, backup, started_at, &dump, progress, vaults);
         self.remember(&report, &portrait).await?;
         Ok(report)

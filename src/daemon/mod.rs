@@ -4,8 +4,10 @@
 //! know: killed at any moment, the next daemon goes on from there.
 
 mod agenda;
+mod attempt;
 mod decision;
 mod ledger;
+mod orders;
 #[cfg(test)]
 mod simulation;
 mod supervisor;
@@ -13,19 +15,18 @@ mod supervisor;
 pub use decision::{Timing, expected_within};
 
 use crate::{
-    backup::{self, BackupError, Job, Report},
+    backup::Job,
     catalog::{Catalog, CatalogError},
     clock::{Clock, Timestamp, spoken},
     failure::{Explain, Kind, with_causes},
     health::{self, Health, Objectives},
     layout::SourceName,
-    monitor::{
-        self, AlertSettings, Alerts, Board, Courier, CourierError, Ping, PingSettings, Pings, Reload, ServeError, Told,
-    },
-    progress::Progress,
+    monitor::{self, AlertSettings, Alerts, Board, Courier, CourierError, PingSettings, Pings, ServeError, Told},
     run::{self, Absence, Trigger},
 };
-use agenda::{Agenda, Ending, Expected, Step};
+use agenda::{Agenda, Ending, Step};
+use attempt::Ended;
+use orders::Pages;
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use supervisor::Supervisor;
 use tokio::{
@@ -103,15 +104,6 @@ impl Explain for DaemonError {
     }
 }
 
-/// What a task brings home.
-struct Ended {
-    source: SourceName,
-    ending: Ending,
-    /// As it should stand in the catalog, which may have been unable to take it; `None` where nothing began.
-    record: Option<run::Record>,
-    skews: Vec<(String, f64)>,
-}
-
 struct Daemon {
     clock: Clock,
     state_dir: PathBuf,
@@ -130,12 +122,6 @@ struct Daemon {
     last_runs: BTreeMap<SourceName, run::Record>,
     pages: Option<Pages>,
     supervisor: Supervisor,
-}
-
-/// The HTTP server, until `stop`.
-struct Pages {
-    asked: SocketAddr,
-    stop: CancellationToken,
 }
 
 /// How things are, as the catalog has it, without a daemon.
@@ -211,61 +197,6 @@ impl Daemon {
         Ok(daemon)
     }
 
-    /// Makes `orders` the ones that are in force, or changes nothing.
-    async fn take_over(&mut self, orders: Orders) -> Result<(), DaemonError> {
-        let now = self.clock.now();
-        let catalog = Catalog::open(&self.state_dir, now).await?;
-        let mut expected = Vec::new();
-        for charge in &orders.charges {
-            let remembered = ledger::remembered(&catalog, &charge.job.source, now).await?;
-            let (source, timing) = (charge.job.source.clone(), charge.timing.clone());
-            expected.push(Expected { source, timing, remembered });
-        }
-        self.show_pages(orders.listen)?;
-        for charge in orders.charges.iter().filter(|charge| charge.timing.schedule.is_none()) {
-            tracing::warn!(source = %charge.job.source, "it has no schedule: it is backed up only when somebody asks");
-        }
-        self.agenda.expect(expected, orders.runs_at_once, now);
-        self.tell_others(&orders);
-        let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));
-        self.charges = charges.collect();
-        catalog.close().await;
-        self.board.update(|shown| shown.reload = Reload { succeeded: true, loaded_at: now });
-        Ok(self.post(now).await?)
-    }
-
-    /// From now on; what was to be told to the ones before is told still.
-    fn tell_others(&mut self, orders: &Orders) {
-        let pinged = orders.charges.iter().filter_map(|charge| Some((charge.job.source.clone(), charge.ping.clone()?)));
-        let pings = Arc::new(Pings::start(pinged, &self.courier));
-        let alerts = Alerts::start(orders.alerts.clone(), &self.courier, &self.board, orders.host.clone());
-        // Runs under way keep the pings that they began with, which end with the last of them.
-        self.pings = pings;
-        tokio::spawn(std::mem::replace(&mut self.alerts, alerts).close(TELL_WITHIN));
-    }
-
-    /// Listens at `asked`; what was listened at before ends only when the new place is ours.
-    fn show_pages(&mut self, asked: Option<SocketAddr>) -> Result<(), DaemonError> {
-        if self.pages.as_ref().map(|pages| pages.asked) == asked {
-            return Ok(());
-        }
-        let bound = asked.map(monitor::bind).transpose()?;
-        if let Some(before) = self.pages.take() {
-            before.stop.cancel();
-        }
-        let Some((asked, bound)) = asked.zip(bound) else { return Ok(()) };
-        tracing::info!(address = %bound.address, "metrics and health are shown");
-        let stop = CancellationToken::new();
-        let serving = monitor::serve(bound, self.board.clone(), self.clock, ROUND_MAX, stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(error = with_causes(&error), "nobody can see metrics and health any more");
-            }
-        });
-        self.pages = Some(Pages { asked, stop });
-        Ok(())
-    }
-
     /// Everything that is due now.
     async fn round(&mut self) {
         let now = self.clock.now();
@@ -308,7 +239,7 @@ impl Daemon {
         };
         tracing::info!(%source, why = decision::told(trigger, now), "backup begins");
         let (stop, pings) = (self.stop.clone(), Arc::clone(&self.pings));
-        let task = self.runs.spawn(run_one(charge, trigger, stop, pings));
+        let task = self.runs.spawn(attempt::attempt(charge, trigger, stop, pings));
         self.tasks.insert(task.id(), source);
     }
 
@@ -375,29 +306,6 @@ impl Daemon {
         Ok(())
     }
 
-    /// The new configuration, if nothing is wrong with it; else the old one goes on and says why.
-    async fn reload(&mut self, reread: &Reread) {
-        let reread = Arc::clone(reread);
-        self.supervisor.reloading();
-        let read = tokio::task::spawn_blocking(move || reread()).await;
-        let read = read.unwrap_or_else(|panic| Err(format!("reading it broke off: {panic}")));
-        let taken = match read {
-            Ok(orders) if orders.state_dir != self.state_dir => {
-                Err("`state_dir` cannot change while we run: restart for that".to_owned())
-            }
-            Ok(orders) => self.take_over(orders).await.map_err(|error| with_causes(&error)),
-            Err(why) => Err(why),
-        };
-        match taken {
-            Ok(()) => tracing::info!(sources = self.charges.len(), "the configuration was read again and is in force"),
-            Err(why) => {
-                tracing::error!("the configuration was read again and is NOT in force; the old one is: {why}");
-                self.board.update(|shown| shown.reload.succeeded = false);
-            }
-        }
-        self.supervisor.ready();
-    }
-
     /// Stops every run in good order and waits for it, within limits.
     async fn end(mut self) {
         tracing::info!(running = self.runs.len(), "stopping: deposits under way are finished, nothing new begins");
@@ -421,68 +329,5 @@ impl Daemon {
             pages.stop.cancel();
         }
         tracing::info!("stopped");
-    }
-}
-
-/// One run, from its first ping to its last.
-async fn run_one(charge: Arc<Charge>, trigger: Trigger, stop: CancellationToken, pings: Arc<Pings>) -> Ended {
-    let Job { source, clock, random, .. } = &charge.job;
-    let parts: [[u8; 4]; 4] = std::array::from_fn(|_| random());
-    let id: [u8; 16] = parts.concat().try_into().expect("four times four bytes are sixteen");
-    pings.send(source, &Ping::begun(id));
-    let progress = Arc::new(Progress::default());
-    let started_at = clock.now();
-    let ended = backup::backup(&charge.job, trigger, &progress, &stop).await;
-    let end = backup::end(&charge.job, &progress, &ended);
-    let took = end.at.duration_since(started_at);
-    match &ended {
-        Ok(report) => say(report),
-        Err(error) if error.is_busy() => tracing::warn!(%source, error = with_causes(error), "not backed up"),
-        Err(BackupError::Stopped) => tracing::warn!(%source, "the run was stopped; nothing of it is sealed"),
-        Err(error) => {
-            let hint = error.hint().unwrap_or_default();
-            tracing::error!(%source, took = spoken(took), error = with_causes(error), hint, "backup FAILED");
-        }
-    }
-    // Somebody else's run is theirs to tell of.
-    let ours = !ended.as_ref().is_err_and(BackupError::is_busy);
-    if ours {
-        pings.send(source, &Ping::ended(id, &end, took));
-    }
-    let backup = ended.as_ref().ok().map(|report| report.backup.clone());
-    let phase = run::Phase::Preparing; // how far a failed run came is the catalog's to know
-    let record = run::Record { source: source.clone(), backup, trigger, started_at, phase, ended: Some(end) };
-    let vaults = ended.iter().flat_map(|report| &report.vaults);
-    let skews = vaults.filter_map(|vault| Some((vault.vault.clone(), vault.clock_skew_secs? as f64))).collect();
-    Ended { source: source.clone(), ending: ending_of(&ended), record: ours.then_some(record), skews }
-}
-
-fn ending_of(ended: &Result<Report, BackupError>) -> Ending {
-    match ended {
-        Ok(report) if report.is_protected() => Ending::Done,
-        Ok(report) if report.failures().any(|(_, error)| error.may_pass()) => Ending::MayPass,
-        Err(error) if error.is_busy() => Ending::NotNow(with_causes(error)),
-        Err(error) if error.may_pass() => Ending::MayPass,
-        Ok(_) | Err(_) => Ending::NeedsMending,
-    }
-}
-
-/// One line that is readable alone, and the ones that somebody should look at.
-fn say(report: &Report) {
-    let (source, backup, bytes) = (&report.source, &report.backup, report.bytes);
-    for (vault, error) in report.failures() {
-        let hint = error.hint().unwrap_or_default();
-        tracing::error!(%source, %backup, vault, error = with_causes(error), hint, "NOT sealed in this vault");
-    }
-    for suspicion in &report.suspicions {
-        tracing::error!(%source, %backup, suspicion, "SUSPECT: sealed, and not counted as good");
-    }
-    if report.sealed() > 0 {
-        let vaults = report.sealed();
-        let locked_until = report.locked_until().map(|until| until.to_string()).unwrap_or_default();
-        tracing::info!(
-            %source, %backup, vaults, rows = report.rows, read = bytes.read, packed = bytes.packed, sent = bytes.sent,
-            reused = bytes.reused, took = spoken(report.took), locked_until, "sealed"
-        );
     }
 }

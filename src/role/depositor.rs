@@ -9,10 +9,10 @@ use crate::{
     manifest::{Complete, LockMode, Receipt},
     segment::PackedSegment,
     term::Term,
-    vault::{Lock, Placed, Protection, Vault, VaultSettings, VersionId},
+    vault::{Lock, Placed, Protection, Vault, VaultError, VaultSettings, VersionId},
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A server answers, then we read its Date header: the lock may end this much before our reckoning.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
@@ -60,6 +60,12 @@ impl Depositor {
         let Protection { faults, clock_skew_secs, .. } = self.protection().await?;
         let vault = self.vault().to_owned();
         if faults.is_empty() { Ok(clock_skew_secs) } else { Err(RoleError::NotProtected { vault, faults }) }
+    }
+
+    /// The error of a vault that has said nothing for so long.
+    pub fn silent(&self, waited: Duration) -> RoleError {
+        let why = format!("no answer for {} s", waited.as_secs());
+        VaultError::Unreachable { vault: self.vault().to_owned(), endpoint: self.describe(), why }.into()
     }
 
     /// Until when everything that a backup begun at `from` refers to must be locked: the term, less the slack after
