@@ -26,7 +26,8 @@
 //! 7. **Restore sees through attacks**: by version id, oldest authentic version first, ordered by the server's clock
 //!    (`role::inspector`).
 //! 8. **A verification that could not run is never a pass.**
-//! 9. **No role extends locks**: what is needed longer is deposited anew.
+//! 9. **A segment is referred to only while its lock, read back, covers the new manifest's promise**; else it is
+//!    deposited anew (`backup::lane`). So no role ever needs the right to extend a lock.
 //! 10. **Secrets have no way to be printed** (`secret`), and reach children through files in memory.
 //! 11. **One PUT per object**, whole body in memory, Content-MD5 and signed SHA-256 payload, no multipart; a retry
 //!     sends the same bytes (`vault::s3`).

@@ -67,7 +67,7 @@ impl AlertSettings {
             Form::Discord => discord::letter(self.hook.clone(), event, host),
             Form::Ntfy => ntfy::letter(self.hook.clone(), event, host),
         };
-        letter.token = self.token.as_ref().and_then(|token| token.reveal_text().ok()).map(str::to_owned);
+        letter.token = self.token.clone();
         letter
     }
 }

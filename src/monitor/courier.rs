@@ -5,7 +5,10 @@ mod line;
 
 pub(super) use line::Line;
 
-use crate::failure::{Explain, Kind};
+use crate::{
+    failure::{Explain, Kind},
+    secret::Secret,
+};
 use reqwest::{Method, StatusCode, header::RETRY_AFTER};
 use std::{error::Error, fmt, time::Duration};
 use tracing::debug;
@@ -52,7 +55,7 @@ pub(super) struct Letter {
     pub to: Hook,
     pub headers: Vec<(&'static str, String)>,
     /// `Authorization: Bearer`.
-    pub token: Option<String>,
+    pub token: Option<Secret>,
     pub body: Vec<u8>,
 }
 
@@ -151,7 +154,7 @@ impl Courier {
         for (name, value) in &letter.headers {
             request = request.header(*name, value);
         }
-        if let Some(token) = &letter.token {
+        if let Some(token) = letter.token.as_ref().and_then(|token| token.reveal_text().ok()) {
             request = request.bearer_auth(token);
         }
         let answer = request.body(letter.body.clone()).send().await;

@@ -89,7 +89,7 @@ async fn receive(
 
 fn letter(to: Hook) -> Letter {
     let mut letter = Letter::json("a test".to_owned(), to, &serde_json::json!({ "a": 1 }));
-    letter.token = Some("t0ken".to_owned());
+    letter.token = Some(Secret::new(b"t0ken".to_vec()));
     letter
 }
 
