@@ -2,14 +2,19 @@
 //! finding with its mend. It changes nothing and deposits nothing.
 
 use crate::{
+    clock::Timestamp,
     failure::{Explain, Kind},
     layout::SourceName,
     role::{Depositor, Inspector, Protection, RoleError},
+    schedule::Schedule,
     source::postgres::{self, PostgresSettings},
 };
+use jiff::tz::TimeZone;
 
 /// Clocks that differ by more than this make locks end at other times than anybody thinks.
 const SKEW_SECS_MAX: i64 = 60;
+/// Enough to see that a schedule means what its author meant.
+const SLOTS_SHOWN: usize = 3;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -70,9 +75,16 @@ pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found
 }
 
 /// A schedule is not a scheduler: until something calls us, nothing is backed up.
-pub fn timing(name: &str, schedule: Option<&str>, zone: &jiff::tz::TimeZone) -> Option<Found> {
-    let (schedule, zone) = (schedule?, zone.iana_name().unwrap_or("UTC"));
-    let what = format!("wanted at `{schedule}` ({zone}): let cron or a systemd timer call `strongroom backup {name}`");
+pub fn timing(name: &str, schedule: Option<&Schedule>, zone: &TimeZone, now: Timestamp) -> Option<Found> {
+    let schedule = schedule?;
+    let shown = |at: Timestamp| at.display_with_offset(zone.to_offset(at)).to_string();
+    let next: Vec<String> = schedule.upcoming(zone, now).take(SLOTS_SHOWN).map(shown).collect();
+    let what = format!(
+        "backs up at `{schedule}` ({}), next {}; `strongroom run` does it, or let cron or a timer call `strongroom \
+         backup {name}`",
+        zone.iana_name().unwrap_or("UTC"),
+        next.join(", ")
+    );
     Some(Found::note(&format!("source {name}"), what))
 }
 
@@ -113,4 +125,23 @@ fn judged(place: &str, describe: &str, vault: &str, protection: Result<Protectio
         found.insert(0, Found::fault(place, &error));
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_schedule_is_told_with_its_next_times_in_its_zone() {
+        let berlin = TimeZone::get("Europe/Berlin").unwrap();
+        let now = "2026-11-21T11:07:00Z".parse().unwrap();
+        let found = timing("app", Some(&"*/15 * * * *".parse().unwrap()), &berlin, now).unwrap();
+        assert_eq!((found.verdict, found.place.as_str()), (Verdict::Note, "source app"));
+        assert_eq!(
+            found.what,
+            "backs up at `*/15 * * * *` (Europe/Berlin), next 2026-11-21T12:15:00+01:00, 2026-11-21T12:30:00+01:00, \
+             2026-11-21T12:45:00+01:00; `strongroom run` does it, or let cron or a timer call `strongroom backup app`"
+        );
+        assert!(timing("app", None, &berlin, now).is_none());
+    }
 }

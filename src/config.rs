@@ -3,9 +3,12 @@
 //! Nothing below the door sees raw settings. Secrets and keys are fetched here, so that a wrong mode or a
 //! malformed key is one more mistake with a line, found before anything has begun.
 
+mod alert;
 mod bucket;
 mod credentials;
+mod daemon;
 mod dump;
+mod hook;
 mod keys;
 mod mistake;
 mod origin;
@@ -14,6 +17,7 @@ mod plan;
 mod source;
 mod table;
 mod vault;
+mod watch;
 
 pub use self::{
     mistake::BadConfig,
@@ -28,7 +32,10 @@ use self::{
     origin::Origins,
     table::{Found, Table, nearest},
 };
-use crate::vault::{VaultAddress, VaultSettings};
+use crate::{
+    monitor::AlertSettings,
+    vault::{VaultAddress, VaultSettings},
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -72,8 +79,24 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
     let keys = table.required("keys", |found| keys::read(found.table("[keys]")?, role?, origins));
     let vaults = table.required("vault", |found| read_vaults(found, origins));
     let sources = table.required("source", |found| read_sources(found, role?, vaults.as_deref(), origins));
+    let alerts = table.optional("alert", |found| read_alerts(found, origins));
+    let daemon = match role {
+        Some(Role::Inspector | Role::Restorer) => {
+            let hint = "It belongs into the depositor's configuration.";
+            table.forbid("daemon", "only the depositor runs as a daemon: no [daemon] here", hint);
+            Some(None)
+        }
+        Some(Role::Depositor) | None => table.optional("daemon", |found| daemon::read(found.table("[daemon]")?)),
+    };
     table.finish();
-    Some(Plan { state_dir: state_dir?, keys: keys?, vaults: vaults?, sources: sources? })
+    Some(Plan {
+        state_dir: state_dir?,
+        keys: keys?,
+        vaults: vaults?,
+        sources: sources?,
+        alerts: alerts?.unwrap_or_default(),
+        daemon: daemon?.unwrap_or_default(),
+    })
 }
 
 fn read_role(found: &Found<String>) -> Option<Role> {
@@ -130,6 +153,20 @@ fn read_sources(
         sources.push(plan);
     }
     (sources.len() == count).then_some(sources)
+}
+
+fn read_alerts(found: Found<DeValue>, origins: Origins) -> Option<Vec<AlertSettings>> {
+    let tables = tables_of(found)?;
+    let count = tables.len();
+    let tables = tables.into_iter().filter_map(|found| found.table("[[alert]]"));
+    let mut alerts: Vec<AlertSettings> = Vec::new();
+    for alert::Read { settings, name } in tables.filter_map(|table| alert::read(table, origins)) {
+        if alerts.iter().any(|first| first.name == settings.name) {
+            name.wrong(format!("two alerts are named `{}`", settings.name), None);
+        }
+        alerts.push(settings);
+    }
+    (alerts.len() == count).then_some(alerts)
 }
 
 fn tables_of<'n, 'i>(found: Found<'n, DeValue<'i>>) -> Option<Vec<Found<'n, DeValue<'i>>>> {

@@ -8,6 +8,8 @@ pub enum Kind {
     Settings = 2,
     SomeFailed = 3,
     Incomplete = 4,
+    /// Sealed, and the data looks wiped or encrypted.
+    Suspect = 5,
     Unreachable = 10,
     Denied = 11,
     CannotOpen = 12,
@@ -23,6 +25,11 @@ pub trait Explain: std::error::Error {
 
     fn hint(&self) -> Option<String> {
         None
+    }
+
+    /// May the same thing succeed later although nobody mended anything? What may not is not tried again.
+    fn may_pass(&self) -> bool {
+        false
     }
 }
 

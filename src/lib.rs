@@ -4,11 +4,13 @@
 //! A floor imports downward only; `tests/floors.rs` checks it.
 //! ```text
 //! F6 doors        main lib config cli
+//! F5 watch        daemon monitor
 //! F4 journeys     backup restore fetch check            never import vault
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
-//! F0 words        clock failure progress digest fingerprint term layout manifest      pure: no I/O, no now()
+//! F0 words        clock failure progress digest fingerprint term layout manifest run      pure: no I/O, no now()
+//! F0 judgements   schedule health suspect                                                  pure
 //! ```
 //!
 //! # Invariants
@@ -24,7 +26,8 @@
 //! 7. **Restore sees through attacks**: by version id, oldest authentic version first, ordered by the server's clock
 //!    (`role::inspector`).
 //! 8. **A verification that could not run is never a pass.**
-//! 9. **No role extends locks**: what is needed longer is deposited anew.
+//! 9. **A segment is referred to only while its lock, read back, covers the new manifest's promise**; else it is
+//!    deposited anew (`backup::lane`). So no role ever needs the right to extend a lock.
 //! 10. **Secrets have no way to be printed** (`secret`), and reach children through files in memory.
 //! 11. **One PUT per object**, whole body in memory, Content-MD5 and signed SHA-256 payload, no multipart; a retry
 //!     sends the same bytes (`vault::s3`).
@@ -37,18 +40,24 @@ mod check;
 pub mod cli;
 mod clock;
 mod config;
+mod daemon;
 mod digest;
 mod failure;
 mod fetch;
 mod fingerprint;
+mod health;
 mod keyring;
 mod layout;
 mod manifest;
+mod monitor;
 mod progress;
 mod restore;
 mod role;
+mod run;
+mod schedule;
 mod secret;
 mod segment;
 mod source;
+mod suspect;
 mod term;
 mod vault;

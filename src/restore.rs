@@ -9,7 +9,7 @@ use crate::{
     layout::{BackupId, SourceName},
     manifest::{Stream, Table},
     progress::Progress,
-    role::{Finding, Opened, Restorer, RoleError, Select},
+    role::{Finding, Opened, Restorer, RoleError, Select, Shelf},
     source::postgres::{
         self, Address, Choice, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
     },
@@ -59,6 +59,8 @@ pub enum RestoreError {
     Vault(#[from] RoleError),
     #[error(transparent)]
     Target(#[from] PostgresError),
+    #[error("the backup {backup} is suspect: {}", .suspicions.join("; "))]
+    Suspect { backup: BackupId, suspicions: Vec<String>, good: Option<BackupId> },
     #[error("database `{database}` is INCOMPLETE: restoring {step} failed")]
     Incomplete { database: String, step: &'static str, source: Box<RestoreError> },
     #[error("database `{database}` is INCOMPLETE: it differs from the backup: {}", .differences.join("; "))]
@@ -73,6 +75,7 @@ impl Explain for RestoreError {
             Self::Vault(error) => error.kind(),
             Self::Target(error) => error.kind(),
             Self::Incomplete { source, .. } => source.kind(),
+            Self::Suspect { .. } => Kind::Suspect,
             Self::Differs { .. } => Kind::Mismatch,
             Self::Machine { .. } => Kind::Failed,
         }
@@ -85,6 +88,13 @@ impl Explain for RestoreError {
             Self::Incomplete { source, .. } => {
                 let drop_it = "Drop the database before the next try; nothing in the vault was changed.";
                 Some(source.hint().map_or(drop_it.to_owned(), |hint| format!("{hint} {drop_it}")))
+            }
+            Self::Suspect { backup, good: Some(good), .. } => Some(format!(
+                "Nothing was changed. Restore the last good one with `--at {good}`, or this one all the same with \
+                 `--at {backup}`."
+            )),
+            Self::Suspect { backup, good: None, .. } => {
+                Some(format!("Nothing was changed, and there is no good one before it. `--at {backup}` restores it."))
             }
             Self::Differs { .. } => {
                 Some("Do not use this database as it is: restore again, or restore another backup.".into())
@@ -108,6 +118,7 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
     let shelf = inspector.shelf(&order.source).await?;
     let (sealed, passed_over) = inspector.select(&order.source, &shelf, &order.select).await?;
     let opened = restorer.open_closed(sealed)?;
+    insist_not_suspect(restorer, &shelf, order, &opened).await?;
     let source_major = postgres::major_of(&opened.sealed.manifest.engine.server);
     let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path).await?;
     let (head, toc) = fetch_head(restorer, &opened, &target).await?;
@@ -116,6 +127,25 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
         tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
     };
     Ok(Prepared { opened, target, head, choice, findings: [shelf.findings, passed_over].concat() })
+}
+
+/// Who asks for the newest wants the data back: a backup in which it looks wiped must be asked for by its id.
+async fn insist_not_suspect(
+    restorer: &Restorer,
+    shelf: &Shelf,
+    order: &Order,
+    opened: &Opened,
+) -> Result<(), RestoreError> {
+    if !opened.sealed.is_suspect() || matches!(order.select, Select::Id(_)) {
+        return Ok(());
+    }
+    let good = match restorer.inspector().select(&order.source, shelf, &Select::LatestGood).await {
+        Ok((good, _)) => Some(good.manifest.backup),
+        Err(RoleError::NoBackup { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let (backup, suspicions) = (opened.sealed.manifest.backup.clone(), opened.closed.suspicions.clone());
+    Err(RestoreError::Suspect { backup, suspicions, good })
 }
 
 impl Prepared {

@@ -10,6 +10,7 @@ use std::{
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
+    time::{Duration, Instant},
 };
 use zeroize::Zeroizing;
 
@@ -61,6 +62,8 @@ pub enum SecretError {
     NoCredentials { name: String },
     #[error("cannot run `{program}`")]
     NotRun { program: String, source: io::Error },
+    #[error("`{program}` gave no secret within {} s", COMMAND_WITHIN.as_secs())]
+    CommandSlow { program: String },
     #[error("`{program}` ended with {status}")]
     CommandFailed { program: String, status: ExitStatus },
     #[error("{origin} is empty")]
@@ -140,19 +143,33 @@ fn read_bounded(source: impl Read) -> io::Result<Secret> {
     Ok(Secret(bytes))
 }
 
+/// A command that asks somebody, or hangs, would hold the daemon up for ever.
+const COMMAND_WITHIN: Duration = Duration::from_secs(30);
+
 fn output_of(words: &[String]) -> Result<Secret, SecretError> {
     let (program, arguments) = words.split_first().ok_or_else(|| SecretError::Empty { origin: "a command".into() })?;
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|source| SecretError::NotRun { program: program.clone(), source })?;
-    let secret = Secret::new(output.stdout);
-    if !output.status.success() {
-        return Err(SecretError::CommandFailed { program: program.clone(), status: output.status });
+    let not_run = |source| SecretError::NotRun { program: program.clone(), source };
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    let mut child = command.spawn().map_err(not_run)?;
+    let stdout = child.stdout.take().expect("standard output is piped");
+    let reading = std::thread::spawn(move || read_bounded(stdout));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(not_run)? {
+            break status;
+        }
+        if began.elapsed() > COMMAND_WITHIN {
+            drop(child.kill()); // it may have ended just now
+            child.wait().map_err(not_run)?;
+            return Err(SecretError::CommandSlow { program: program.clone() });
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    if !status.success() {
+        return Err(SecretError::CommandFailed { program: program.clone(), status });
     }
-    Ok(secret)
+    reading.join().expect("reading returns its errors").map_err(not_run)
 }
 
 #[cfg(test)]

@@ -114,6 +114,13 @@ pub fn due(every: Option<SignedDuration>, last_sealed_at: Option<Timestamp>, now
     period(last) < period(now)
 }
 
+/// When the period after the one that holds `last` begins: from then on [`due`] is true again.
+pub fn next_period(every: SignedDuration, last: Timestamp) -> Timestamp {
+    let every = every.as_secs().max(1);
+    let next = last.as_second().div_euclid(every).saturating_add(1).saturating_mul(every);
+    Timestamp::from_second(next).unwrap_or(Timestamp::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +143,8 @@ mod tests {
         assert!(due(day, None, noon));
         assert!(!due(day, Some(at("2026-11-21T00:00:00Z")), noon));
         assert!(due(day, Some(at("2026-11-20T23:59:59Z")), noon));
+        let next = next_period(SignedDuration::from_hours(24), noon);
+        assert_eq!(next, at("2026-11-22T00:00:00Z"));
+        assert!(due(day, Some(noon), next));
     }
 }

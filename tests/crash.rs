@@ -169,3 +169,40 @@ fn two_runs_of_one_source_do_not_run_at_once() {
     assert!(first.wait().unwrap().success());
     assert_eq!(crashing.what_is_sealed_restores(), 1);
 }
+
+/// What the manifest in the vault says of its place in the chain.
+fn chain_of(world: &World, backup: &str) -> serde_json::Value {
+    let manifest = std::fs::read(world.object(&format!("{backup}/manifest.json"))).unwrap();
+    serde_json::from_slice::<serde_json::Value>(&manifest).unwrap()["chain"].take()
+}
+
+#[test]
+fn a_depositor_that_loses_its_memory_goes_on_and_says_so_once() {
+    let world = World::with_postgres(15);
+    world.psql("CREATE TABLE t AS SELECT generate_series(1, 100) AS n");
+    let before = chain_of(&world, &world.backup());
+    assert_eq!(before, serde_json::json!({ "sequence": 1, "previous": null, "unsure": [] }));
+
+    let catalog = world.strongroom.path("state/catalog.db");
+    std::fs::write(&catalog, "no catalog").unwrap();
+    let ran = world.strongroom.run("depositor", &["backup", "--json"]).exits(0);
+    let why = "catalog.db was unreadable (file is not a database) and is now catalog.unreadable-";
+    assert!(text(&ran.json(), "/sources/0/vaults/0/notes/0").contains(why), "{ran:?}");
+    let chain = chain_of(&world, &text(&ran.json(), "/sources/0/backup"));
+    assert_eq!((&chain["sequence"], &chain["previous"]), (&1.into(), &serde_json::Value::Null));
+    assert!(text(&chain, "/restarted").contains(why), "{chain:#}");
+
+    let last = world.backup();
+    let after = chain_of(&world, &last);
+    assert_eq!((&after["sequence"], after.get("restarted")), (&2.into(), None));
+    world.restore("recovered", &["--at", &last]).exits(0);
+    let listed = world.strongroom.list("inspector");
+    assert_eq!(listed["backups"].as_array().unwrap().len(), 3, "{listed:#}");
+
+    std::fs::remove_file(&catalog).unwrap();
+    world
+        .strongroom
+        .run("depositor", &["backup"])
+        .exits(0)
+        .says("catalog.db was gone, although there were runs before");
+}

@@ -2,43 +2,62 @@
 
 use super::{BackupError, Destination, Job, Outcome, VaultOutcome};
 use crate::{
-    catalog::{Catalog, ChainRecord},
+    catalog::{Catalog, ChainRecord, Held, Place, Sealed},
     clock::{Clock, Timestamp},
+    failure::Explain,
     layout::{BackupId, SourceName},
-    manifest::{DumpComplete, Header, ManifestDraft, Previous},
-    role::Depositor,
+    manifest::{DumpComplete, Header, ManifestDraft, Receipt},
+    role::{Depositor, Earlier, RoleError},
     segment::PackedSegment,
     term,
 };
-use std::sync::Mutex;
+use futures_util::future::join_all;
+use std::{
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 pub struct Lane<'a> {
     depositor: &'a Depositor,
     record: ChainRecord,
+    /// What the new manifest's segments must be locked until, at least.
+    promised: Timestamp,
+    patience: Duration,
     notes: Vec<String>,
+    clock_skew_secs: Option<i64>,
+    sent: AtomicU64,
+    reused: AtomicU64,
     /// The draft that receipts are recorded in, until something fails.
     draft: Mutex<Result<ManifestDraft, BackupError>>,
 }
 
 /// A lane for every vault where a backup is due, and the outcome of those where none is.
 pub async fn open_lanes<'a>(
-    job: &'a Job<'_>,
+    job: &'a Job,
     catalog: &Catalog,
     backup: &BackupId,
     now: Timestamp,
 ) -> Result<(Vec<Lane<'a>>, Vec<VaultOutcome>), BackupError> {
     let mut lanes = Vec::new();
     let mut others = Vec::new();
-    for Destination { depositor, every } in &job.destinations {
-        let record = catalog.chain(depositor.vault(), &job.source, now)?;
-        if !term::due(*every, record.last_sealed_at(), now) {
-            others.push(VaultOutcome {
-                vault: depositor.vault().to_owned(),
-                notes: Vec::new(),
-                outcome: Outcome::NotDue,
-            });
+    let probing = job
+        .destinations
+        .iter()
+        .map(|Destination { depositor, .. }| in_time(PROBE_WITHIN, depositor, depositor.insist_protected()));
+    let probed = join_all(probing).await;
+    for (Destination { depositor, every }, protected) in job.destinations.iter().zip(probed) {
+        let address = depositor.describe();
+        let place = Place { vault: depositor.vault(), source: &job.source, address: &address };
+        // A suspect backup is none that a period could rest upon.
+        let last_good = catalog.vault_facts(place, *every).await?.last_good;
+        if !term::due(*every, last_good.map(|good| good.sealed_at), now) {
+            others.push(VaultOutcome::not_due(depositor.vault()));
             continue;
         }
+        let record = catalog.chain(place).await?;
         let header = Header {
             source: job.source.clone(),
             backup: backup.clone(),
@@ -48,12 +67,39 @@ pub async fn open_lanes<'a>(
             term: depositor.term(),
             recipients: job.packer.recipients().names(),
         };
-        let protected = depositor.insist_protected().await.map_err(BackupError::from);
-        let notes = record.set_aside.iter().map(|why| format!("a new chain begins: {why}")).collect();
-        let draft = Mutex::new(protected.map(|()| ManifestDraft::begin(header)));
-        lanes.push(Lane { depositor, record, notes, draft });
+        let clock_skew_secs = protected.as_ref().ok().and_then(|skew| *skew);
+        let draft = protected.map(|_skew| ManifestDraft::begin(header)).map_err(BackupError::from);
+        lanes.push(Lane {
+            depositor,
+            notes: record.restarted().iter().map(|why| format!("a new chain begins: {why}")).collect(),
+            record,
+            promised: depositor.promised(now),
+            patience: patience(job),
+            clock_skew_secs,
+            sent: AtomicU64::new(0),
+            reused: AtomicU64::new(0),
+            draft: Mutex::new(draft),
+        });
     }
     Ok((lanes, others))
+}
+
+/// How long a vault may take to say what its settings are.
+const PROBE_WITHIN: Duration = Duration::from_secs(60);
+
+/// A vault that does not answer is given up in time for the others: before the run as a whole counts as stalled.
+fn patience(job: &Job) -> Duration {
+    let (least, most) = (Duration::from_secs(30), Duration::from_secs(300));
+    (job.limits.stalled_after.unsigned_abs() / 2).clamp(least, most)
+}
+
+async fn in_time<T>(
+    patience: Duration,
+    depositor: &Depositor,
+    work: impl Future<Output = Result<T, RoleError>>,
+) -> Result<T, RoleError> {
+    let done = tokio::time::timeout(patience, work).await;
+    done.unwrap_or_else(|_elapsed| Err(depositor.silent(patience)))
 }
 
 impl Lane<'_> {
@@ -61,30 +107,83 @@ impl Lane<'_> {
         self.draft.lock().expect("no holder panics").is_err()
     }
 
+    /// Sees to it that the vault holds `segment` under a lock that covers the promise: by a receipt of what it holds
+    /// already, or by a deposit.
     pub async fn deposit(&self, source: &SourceName, segment: &PackedSegment) {
         if self.has_failed() {
             return;
         }
-        let receipt = self.depositor.deposit(source, segment).await;
+        let receipt = self.receipt(source, segment).await;
         let mut draft = self.draft.lock().expect("no holder panics");
         match (&mut *draft, receipt) {
             (Ok(draft), Ok(receipt)) => draft.record(receipt),
-            (Ok(_), Err(error)) => *draft = Err(error.into()),
+            (Ok(_), Err(error)) => *draft = Err(error),
             // The first error is the one that explains the others.
             (Err(_first), _) => {}
         }
     }
 
-    /// Completes the draft and deposits manifest and seal. The catalog knows of it before the vault does.
-    pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> Result<Outcome, BackupError> {
+    async fn receipt(&self, source: &SourceName, segment: &PackedSegment) -> Result<Receipt, BackupError> {
+        let earlier = self.record.held(segment.id).await?;
+        if let Some(held) = earlier.filter(|held| held.locked_until.is_some_and(|until| until >= self.promised)) {
+            let earlier = Earlier { version: held.version, size: held.size, blake3: held.blake3, md5: held.md5 };
+            let referring = self.depositor.refer(source, segment, earlier, self.promised);
+            match in_time(self.patience, self.depositor, referring).await {
+                Ok(Some(receipt)) => {
+                    self.reused.fetch_add(receipt.size, Relaxed);
+                    return Ok(receipt);
+                }
+                Ok(None) => {}
+                Err(error) if error.may_pass() => return Err(error.into()),
+                // A vault that does not know the version any more, or will not say: what is sent anew needs neither.
+                Err(error) => self.sent_anew(segment, &error),
+            }
+        }
+        let receipt = in_time(self.patience, self.depositor, self.depositor.deposit(source, segment)).await?;
+        self.sent.fetch_add(receipt.size, Relaxed);
+        let held = Held {
+            id: receipt.id,
+            version: receipt.version.clone(),
+            size: receipt.size,
+            blake3: receipt.blake3,
+            md5: receipt.md5,
+            lock: receipt.lock,
+            locked_until: receipt.locked_until,
+        };
+        self.record.hold(&[held]).await?;
+        Ok(receipt)
+    }
+
+    fn sent_anew(&self, segment: &PackedSegment, error: &RoleError) {
+        let vault = self.depositor.vault();
+        tracing::warn!(vault, segment = %segment.id, %error, "an earlier deposit cannot be referred to, and is sent anew");
+    }
+
+    /// Completes the draft and deposits manifest and seal, or says why this vault has none.
+    pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> VaultOutcome {
+        let sealed = self.sealed(dump, closed, clock).await;
+        self.outcome(sealed.unwrap_or_else(Outcome::Failed))
+    }
+
+    /// The catalog knows of it before the vault does.
+    async fn sealed(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> Result<Outcome, BackupError> {
         let taken = std::mem::replace(self.draft.get_mut().expect("no holder panics"), Err(BackupError::NoVaultLeft));
         let complete = taken?.complete(dump, closed.to_owned(), clock.now())?;
-        let backup = complete.manifest.backup.clone();
-        self.record.sealing(&backup)?;
-        self.depositor.seal(&complete).await?;
-        let sealed = Previous { backup, manifest: complete.seal_comment.manifest };
-        self.record.sealed(sealed, clock.now())?;
         let manifest = &complete.manifest;
+        self.record.sealing(&manifest.backup).await?;
+        let sent = in_time(self.patience, self.depositor, self.depositor.seal(&complete)).await?;
+        self.sent.fetch_add(sent, Relaxed);
+        let sealed = Sealed {
+            backup: manifest.backup.clone(),
+            manifest: complete.seal_comment.manifest,
+            snapshot_at: manifest.snapshot_at,
+            sealed_at: clock.now(),
+            lock: manifest.lock,
+            locked_until: manifest.locked_until,
+            packed_bytes: manifest.packed_bytes(),
+            suspicions: dump.suspicions().to_vec(),
+        };
+        self.record.sealed(&sealed).await?;
         Ok(Outcome::Sealed {
             lock: manifest.lock,
             locked_until: manifest.locked_until,
@@ -92,8 +191,15 @@ impl Lane<'_> {
         })
     }
 
-    pub fn outcome(&mut self, outcome: Outcome) -> VaultOutcome {
-        VaultOutcome { vault: self.depositor.vault().to_owned(), notes: std::mem::take(&mut self.notes), outcome }
+    fn outcome(&mut self, outcome: Outcome) -> VaultOutcome {
+        VaultOutcome {
+            vault: self.depositor.vault().to_owned(),
+            notes: std::mem::take(&mut self.notes),
+            outcome,
+            sent: *self.sent.get_mut(),
+            reused: *self.reused.get_mut(),
+            clock_skew_secs: self.clock_skew_secs,
+        }
     }
 
     /// What became of a lane that never got to its seal.

@@ -3,9 +3,11 @@
 use super::{BackupError, Job};
 use crate::{
     clock::{SignedDuration, Timestamp},
+    failure::with_causes,
     layout::{BackupId, SourceName},
     manifest::{DumpComplete, LeftOut, LockMode},
     progress::Progress,
+    run::{self, Bytes},
 };
 
 /// What one run did.
@@ -17,12 +19,13 @@ pub struct Report {
     pub took: SignedDuration,
     pub tables: usize,
     pub rows: u64,
-    pub raw_bytes: u64,
-    pub packed_bytes: u64,
+    pub bytes: Bytes,
     pub segments: usize,
     pub vaults: Vec<VaultOutcome>,
     pub left_out: Vec<LeftOut>,
     pub warnings: Vec<String>,
+    /// Why the data looks wiped, against the last good backup; empty where it does not.
+    pub suspicions: Vec<String>,
     pub needed: usize,
 }
 
@@ -31,6 +34,11 @@ pub struct VaultOutcome {
     pub vault: String,
     pub notes: Vec<String>,
     pub outcome: Outcome,
+    /// Bytes put into the vault, and bytes that it held already.
+    pub sent: u64,
+    pub reused: u64,
+    /// Server's clock less ours, where the vault has one.
+    pub clock_skew_secs: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -45,12 +53,52 @@ pub enum Outcome {
     Failed(BackupError),
 }
 
+impl VaultOutcome {
+    pub fn not_due(vault: &str) -> Self {
+        let (vault, notes) = (vault.to_owned(), Vec::new());
+        Self { vault, notes, outcome: Outcome::NotDue, sent: 0, reused: 0, clock_skew_secs: None }
+    }
+}
+
 impl Report {
     pub fn failures(&self) -> impl Iterator<Item = (&str, &BackupError)> {
         self.vaults.iter().filter_map(|vault| match &vault.outcome {
             Outcome::Failed(error) => Some((vault.vault.as_str(), error)),
             _ => None,
         })
+    }
+
+    /// The last of the locks that this run's backups have: what stays longest.
+    pub fn locked_until(&self) -> Option<Timestamp> {
+        let locked_until = |vault: &VaultOutcome| match vault.outcome {
+            Outcome::Sealed { locked_until, .. } => locked_until,
+            _ => None,
+        };
+        self.vaults.iter().filter_map(locked_until).max()
+    }
+
+    pub fn sealed(&self) -> usize {
+        self.vaults.iter().filter(|vault| matches!(vault.outcome, Outcome::Sealed { .. })).count()
+    }
+
+    pub fn is_protected(&self) -> bool {
+        self.holding() >= self.needed
+    }
+
+    pub fn outcome(&self) -> run::Outcome {
+        match () {
+            () if !self.is_protected() => run::Outcome::Failed,
+            () if !self.suspicions.is_empty() => run::Outcome::Suspect,
+            () if self.failures().next().is_some() => run::Outcome::SomeFailed,
+            () => run::Outcome::Sealed,
+        }
+    }
+
+    /// What went wrong, in one line; `None` where nothing did.
+    pub fn why(&self) -> Option<String> {
+        let failed = self.failures().map(|(vault, error)| format!("{vault}: {}", with_causes(error)));
+        let all: Vec<_> = failed.chain(self.suspicions.iter().cloned()).collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Vaults that hold this backup, or a recent enough one.
@@ -60,7 +108,7 @@ impl Report {
 }
 
 pub(super) fn of_run(
-    job: &Job<'_>,
+    job: &Job,
     backup: BackupId,
     started_at: Timestamp,
     dump: &DumpComplete,
@@ -68,25 +116,27 @@ pub(super) fn of_run(
     vaults: Vec<VaultOutcome>,
 ) -> Report {
     let closed = dump.closed();
+    let nothing = of_nothing(job, backup, started_at, vaults);
     Report {
-        source: job.source.clone(),
-        backup,
         snapshot_at: dump.snapshot_at(),
-        took: job.clock.now().duration_since(started_at),
         tables: closed.tables.len(),
         rows: closed.tables.iter().map(|table| table.fingerprint.rows).sum(),
-        raw_bytes: closed.segments.iter().map(|contents| contents.raw_bytes).sum(),
-        packed_bytes: progress.seen().packed_bytes,
+        bytes: Bytes {
+            read: closed.segments.iter().map(|contents| contents.raw_bytes).sum(),
+            packed: progress.seen().packed_bytes,
+            ..nothing.bytes
+        },
         segments: closed.segments.len(),
-        vaults,
         left_out: closed.left_out.clone(),
         warnings: closed.warnings.clone(),
-        needed: job.needed,
+        suspicions: closed.suspicions.clone(),
+        ..nothing
     }
 }
 
 /// The report of a run that never read a row, or whose rows no vault would take.
-pub(super) fn of_nothing(job: &Job<'_>, backup: BackupId, started_at: Timestamp, vaults: Vec<VaultOutcome>) -> Report {
+pub(super) fn of_nothing(job: &Job, backup: BackupId, started_at: Timestamp, vaults: Vec<VaultOutcome>) -> Report {
+    let total = |bytes: fn(&VaultOutcome) -> u64| vaults.iter().map(bytes).sum();
     Report {
         source: job.source.clone(),
         backup,
@@ -94,12 +144,12 @@ pub(super) fn of_nothing(job: &Job<'_>, backup: BackupId, started_at: Timestamp,
         took: job.clock.now().duration_since(started_at),
         tables: 0,
         rows: 0,
-        raw_bytes: 0,
-        packed_bytes: 0,
+        bytes: Bytes { read: 0, packed: 0, sent: total(|vault| vault.sent), reused: total(|vault| vault.reused) },
         segments: 0,
         vaults,
         left_out: Vec::new(),
         warnings: Vec::new(),
+        suspicions: Vec::new(),
         needed: job.needed,
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     layout::{BackupId, SourceName},
     role::Select,
 };
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr};
 
 /// Immutable off-site backups of PostgreSQL, restored again and again to prove them.
@@ -29,12 +29,27 @@ pub struct Arguments {
     /// Say more on standard error
     #[arg(short, long, global = true)]
     pub verbose: bool,
+    /// How the log is written
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT", env = "STRONGROOM_LOG_FORMAT")]
+    pub log: LogFormat,
     #[command(subcommand)]
     pub command: Command,
 }
 
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, on standard error
+    #[default]
+    Text,
+    /// One JSON object a line, on standard error
+    Json,
+    /// The journal's own fields, to journald
+    Journald,
+}
+
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, 1 failed, 2 usage or settings, 3 some failed, 4 rights missing, 10 vault unreachable, 11 denied,
+Exit codes: 0 done, 1 failed, 2 usage or settings, 3 some failed, 4 rights missing,
+5 suspect (data looks wiped), 10 vault unreachable, 11 denied,
 12 cannot open (key), 13 integrity mismatch, 15 not immutable, 16 could not verify, 130 interrupted";
 
 #[derive(Subcommand)]
@@ -45,6 +60,14 @@ pub enum Command {
     Check,
     /// Take one backup now
     Backup(BackupOptions),
+    /// Keep every source backed up by its schedule, until told to end
+    Run,
+    /// Show how every source is against what is expected of it
+    Status,
+    /// List the runs, and the slots at which there was none and why
+    History(HistoryOptions),
+    /// Say that a suspect backup's data is as it should be
+    Accept(AcceptOptions),
     /// List the backups in the vaults
     List(ListOptions),
     /// Show one backup: its tables, segments and locks
@@ -61,6 +84,21 @@ pub enum Command {
 pub struct BackupOptions {
     /// Which sources; all of them where none is named
     pub sources: Vec<SourceName>,
+}
+
+#[derive(Args)]
+pub struct HistoryOptions {
+    /// Which source; all of them where none is named
+    pub source: Option<SourceName>,
+    /// Show so many of the newest runs, and as many absences
+    #[arg(long, default_value_t = 50, value_name = "N")]
+    pub limit: u32,
+}
+
+#[derive(Args)]
+pub struct AcceptOptions {
+    /// Whose newest backup is good
+    pub source: SourceName,
 }
 
 #[derive(Args)]
@@ -90,7 +128,7 @@ pub struct ShowOptions {
 pub struct RestoreOptions {
     /// Which source's backup
     pub source: SourceName,
-    /// `latest`, a time (2026-11-21T12:00:00Z), or a backup's id
+    /// `latest`, `latest-good` (passes suspect ones over), a time (2026-11-21T12:00:00Z), or a backup's id
     #[arg(long, default_value = "latest", value_name = "WHEN")]
     pub at: At,
     /// The database to restore into, new or empty: postgres://user@host/database?sslmode=...
@@ -146,15 +184,17 @@ pub struct FetchOptions {
 pub struct At(pub Select);
 
 #[derive(Debug, thiserror::Error)]
-#[error("not `latest`, a time such as 2026-11-21T12:00:00Z, or a backup's id; `list` shows them")]
+#[error("not `latest`, `latest-good`, a time such as 2026-11-21T12:00:00Z, or a backup's id; `list` shows them")]
 pub struct BadAt;
 
 impl FromStr for At {
     type Err = BadAt;
 
     fn from_str(text: &str) -> Result<Self, BadAt> {
-        if text == "latest" {
-            return Ok(Self(Select::Latest));
+        match text {
+            "latest" => return Ok(Self(Select::Latest)),
+            "latest-good" => return Ok(Self(Select::LatestGood)),
+            _ => {}
         }
         let id = text.parse::<BackupId>().map(Select::Id);
         let time = || text.parse::<Timestamp>().map(Select::At);

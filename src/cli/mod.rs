@@ -13,9 +13,10 @@ use crate::{
     config::{self, World},
     failure::{Explain, Kind},
 };
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, LogFormat};
 use clap::Parser;
 use std::{io::IsTerminal, process::ExitCode};
+use tokio_util::sync::CancellationToken;
 
 /// Parses the arguments, runs the command and gives the process's exit code.
 pub fn main() -> ExitCode {
@@ -28,9 +29,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    start_log(arguments.verbose);
     let json = arguments.json;
-    match start(arguments) {
+    let started = start_log(&arguments).map_err(Failure::from).and_then(|()| start(arguments));
+    match started {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
             show::failure(&failure, json);
@@ -64,6 +65,8 @@ enum DoorError {
     Interrupted,
     #[error("cannot begin: {0}")]
     Machine(#[from] std::io::Error),
+    #[error("there is no journald to write to: {0}")]
+    Journal(std::io::Error),
 }
 
 impl Explain for DoorError {
@@ -71,6 +74,7 @@ impl Explain for DoorError {
         match self {
             Self::Interrupted => Kind::Interrupted,
             Self::Machine(_) => Kind::Failed,
+            Self::Journal(_) => Kind::Settings,
         }
     }
 
@@ -80,6 +84,7 @@ impl Explain for DoorError {
                 "What was deposited and not sealed lapses by itself; a database being restored is incomplete.".into(),
             ),
             Self::Machine(_) => None,
+            Self::Journal(_) => Some("Write the log as `--log text` or `--log json` here.".into()),
         }
     }
 }
@@ -87,9 +92,13 @@ impl Explain for DoorError {
 fn start(arguments: Arguments) -> Result<u8, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(DoorError::from)?;
     let ended = runtime.block_on(async {
-        tokio::select! {
-            ended = run(arguments) => ended,
-            interrupted = interrupted() => Err(interrupted.into()),
+        match arguments.command {
+            // These end in good order by themselves.
+            Command::Run | Command::Backup(_) => run(arguments).await,
+            _ => tokio::select! {
+                ended = run(arguments) => ended,
+                interrupted = interrupted() => Err(interrupted.into()),
+            },
         }
     });
     // A thread that is still packing or writing is not waited for: nothing that it does can seal anything.
@@ -122,7 +131,22 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         }
         Command::Demo(options) => demo::run(&options, door.clock).await,
         Command::Check => door.check(plan()?).await,
-        Command::Backup(options) => door.backup(plan()?, &options).await,
+        Command::Backup(options) => {
+            let stop = CancellationToken::new();
+            let stopping = stop.clone();
+            tokio::spawn(async move {
+                interrupted().await;
+                stopping.cancel();
+                // Who asks twice does not want to wait for a deposit.
+                interrupted().await;
+                std::process::exit(i32::from(Kind::Interrupted as u8));
+            });
+            door.backup(plan()?, &options, &stop).await
+        }
+        Command::Run => door.run(&config).await,
+        Command::Status => door.status(plan()?).await,
+        Command::History(options) => door.history(plan()?, &options).await,
+        Command::Accept(options) => door.accept(plan()?, &options).await,
         Command::List(options) => door.list(plan()?, &options).await,
         Command::Show(options) => door.show(plan()?, &options).await,
         Command::Restore(options) => door.restore(plan()?, &options).await,
@@ -144,12 +168,24 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn start_log(verbose: bool) {
-    let filter = tracing_subscriber::EnvFilter::try_from_env("STRONGROOM_LOG");
-    let default = if verbose { "strongroom=debug" } else { "strongroom=warn" };
-    tracing_subscriber::fmt()
-        .with_env_filter(filter.unwrap_or_else(|_unset| default.into()))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-        .init();
+/// A daemon says what it does; a command says what is wrong.
+fn start_log(arguments: &Arguments) -> Result<(), DoorError> {
+    use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+    let default = match arguments.command {
+        _ if arguments.verbose => "strongroom=debug",
+        Command::Run => "strongroom=info",
+        _ => "strongroom=warn",
+    };
+    let filter = EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_unset| default.into());
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match arguments.log {
+        LogFormat::Text => {
+            let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            lines.with_target(false).with_ansi(colours).boxed()
+        }
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
+        LogFormat::Journald => tracing_journald::layer().map_err(DoorError::Journal)?.with_field_prefix(None).boxed(),
+    };
+    tracing_subscriber::registry().with(layer.with_filter(filter)).init();
+    Ok(())
 }

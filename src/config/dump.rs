@@ -5,9 +5,11 @@ use super::{
     origin::Origins,
     plan::{DumpPlan, Role},
     table::{Found, Table},
+    watch::{self, Watch},
 };
 use crate::{
     failure::Explain,
+    schedule::Schedule,
     source::postgres::{AcceptedLoss, Address, PostgresSettings, Tls},
 };
 use std::path::PathBuf;
@@ -28,6 +30,7 @@ pub fn read(table: &mut Table, client_path: Option<Vec<PathBuf>>, origins: Origi
     let time_zone = table.optional("time_zone", |found| read_time_zone(&found.text()?));
     let workers = table.optional("workers", |found| found.number(1..=WORKERS_MAX));
     let accept_missing = table.optional("accept_missing", read_losses);
+    let watch = watch::read(table, origins);
     engine?;
     let unasked = origins.world.cores.clamp(1, WORKERS_UNASKED_MAX);
     let postgres = PostgresSettings {
@@ -36,10 +39,19 @@ pub fn read(table: &mut Table, client_path: Option<Vec<PathBuf>>, origins: Origi
         client_path: client_path.unwrap_or_default(),
         accept_missing: accept_missing?.unwrap_or_default(),
     };
-    Some(DumpPlan { postgres, schedule: schedule?, time_zone: time_zone?.unwrap_or(jiff::tz::TimeZone::UTC) })
+    let Watch { jitter, deadline, stalled_after, suspect, ping } = watch?;
+    let time_zone = time_zone?.unwrap_or(jiff::tz::TimeZone::UTC);
+    Some(DumpPlan { postgres, schedule: schedule?, time_zone, jitter, deadline, stalled_after, suspect, ping })
 }
 
 pub fn refuse(table: &mut Table, role: Role) {
+    for key in watch::KEYS {
+        table.forbid(
+            key,
+            format!("the {role} makes no backups: no `{key}` here"),
+            "It belongs into the depositor's configuration; here the source's name is enough.",
+        );
+    }
     for key in ["engine", "url", "password", "schedule", "time_zone", "workers", "accept_missing"] {
         table.forbid(
             key,
@@ -73,18 +85,14 @@ fn read_address(found: &Found<String>, origins: Origins) -> Option<Address> {
     }
 }
 
-/// Counts the fields and looks at their characters; what they mean is the schedule's to say.
-fn read_schedule(found: &Found<String>) -> Option<String> {
-    let in_field = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'*' | b'/' | b',' | b'-' | b'?' | b'#');
-    let fields = found.value.split_ascii_whitespace().count();
-    let plausible = found.value.bytes().all(|b| b.is_ascii_whitespace() || in_field(b));
-    if !(5..=6).contains(&fields) || !plausible {
-        return found.refuse(
-            "`schedule` is not five fields as in crontab(5), or six with seconds",
-            "Every 15 minutes: \"*/15 * * * *\"; every night at 02:30: \"30 2 * * *\".",
-        );
+fn read_schedule(found: &Found<String>) -> Option<Schedule> {
+    match found.value.parse::<Schedule>() {
+        Ok(schedule) => Some(schedule),
+        Err(error) => {
+            found.wrong(format!("`schedule`: {error}"), error.hint());
+            None
+        }
     }
-    Some(found.value.clone())
 }
 
 fn read_time_zone(found: &Found<String>) -> Option<jiff::tz::TimeZone> {

@@ -100,7 +100,7 @@ pub fn check_endpoint(text: &str) -> Result<String, BadEndpoint> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

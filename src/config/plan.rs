@@ -2,12 +2,20 @@
 
 use crate::{
     clock::SignedDuration,
+    health::Objectives,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
+    monitor::{AlertSettings, PingSettings},
+    schedule::Schedule,
     source::postgres::PostgresSettings,
+    suspect::Thresholds,
     vault::VaultSettings,
 };
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 pub struct Plan {
     pub state_dir: PathBuf,
@@ -16,6 +24,10 @@ pub struct Plan {
     pub vaults: Vec<VaultSettings>,
     /// At least one; names are distinct.
     pub sources: Vec<SourcePlan>,
+    /// Names are distinct.
+    pub alerts: Vec<AlertSettings>,
+    /// Only a depositor's file can say other than the defaults.
+    pub daemon: DaemonPlan,
 }
 
 impl Plan {
@@ -73,7 +85,6 @@ pub struct SourcePlan {
     pub deposits: Vec<Deposit>,
     /// How many of `deposits` make the source protected: 1 to their number.
     pub needed: usize,
-    #[cfg_attr(not(test), expect(dead_code, reason = "checked here, judged by the watcher"))]
     pub objectives: Objectives,
     /// SQL that a drill runs on the restored database; every first column must be true.
     pub checks: Vec<String>,
@@ -92,18 +103,34 @@ pub struct Deposit {
     pub every: Option<SignedDuration>,
 }
 
-/// What the owner of a source expects; an absent objective is not judged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Objectives {
-    pub recovery_point: Option<SignedDuration>,
-    pub proven_within: Option<SignedDuration>,
-    pub recovery_time: Option<SignedDuration>,
-}
-
 pub struct DumpPlan {
     pub postgres: PostgresSettings,
-    /// Five fields as in crontab(5), or six with seconds; `None`: only when asked, as by cron or a timer.
-    pub schedule: Option<String>,
+    /// `None`: only when asked, as by cron or a timer.
+    pub schedule: Option<Schedule>,
     /// The zone in which `schedule` is meant.
     pub time_zone: jiff::tz::TimeZone,
+    /// A run begins up to so much later than its slot, at random.
+    pub jitter: SignedDuration,
+    /// A run that takes longer is ended.
+    pub deadline: SignedDuration,
+    /// A run in which nothing has moved for so long is ended.
+    pub stalled_after: SignedDuration,
+    pub suspect: Thresholds,
+    /// Who is told of each run, so that silence is noticed.
+    pub ping: Option<PingSettings>,
+}
+
+/// How the daemon runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DaemonPlan {
+    /// Where metrics and health are shown; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// How many sources are dumped at the same time.
+    pub runs_at_once: usize,
+}
+
+impl Default for DaemonPlan {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7470))), runs_at_once: 2 }
+    }
 }

@@ -3,15 +3,11 @@
 use super::{
     dump,
     origin::Origins,
-    plan::{Deposit, Objectives, Role, SourcePlan},
+    plan::{Deposit, Role, SourcePlan},
     table::{Found, Table, nearest},
+    watch::read_span,
 };
-use crate::{
-    clock::{SignedDuration, spoken},
-    layout::SourceName,
-    term::parse_span,
-    vault::VaultSettings,
-};
+use crate::{clock::spoken, health::Objectives, layout::SourceName, vault::VaultSettings};
 use std::path::PathBuf;
 use toml::de::DeValue;
 
@@ -109,16 +105,6 @@ fn read_objectives(found: Found<DeValue>) -> Option<Objectives> {
     let recovery_time = table.optional("recovery_time", read_span);
     table.finish();
     Some(Objectives { recovery_point: recovery_point?, proven_within: proven_within?, recovery_time: recovery_time? })
-}
-
-fn read_span(found: Found<DeValue>) -> Option<SignedDuration> {
-    let found = found.text()?;
-    let span = found.parse(parse_span)?;
-    if span.is_zero() {
-        found.wrong(format!("`{}` must be longer than nothing", found.key), None);
-        return None;
-    }
-    Some(span)
 }
 
 fn read_checks(found: Found<DeValue>) -> Option<Vec<String>> {

@@ -1,11 +1,16 @@
 //! Tests of whole files: what loads, what is refused, and what no report may repeat.
 
-use super::{plan::Deposit, *};
+use super::{
+    plan::{DaemonPlan, Deposit},
+    *,
+};
 use crate::{
     clock::SignedDuration,
     failure::Explain as _,
     keyring::NewKeys,
+    monitor::{EventKind, Form, PingKind},
     source::postgres::{AcceptedLoss, Tls},
+    suspect::Thresholds,
     vault::{LockPolicy, S3Credentials},
 };
 use std::{collections::BTreeSet, os::unix::fs::PermissionsExt as _};
@@ -23,6 +28,9 @@ impl Folder {
         folder.put("keys/digest.key", keys.digest.reveal(), 0o600);
         folder.put("keys/drill.key", keys.drill_identity.reveal(), 0o600);
         folder.put("keys/app.password", b"hunter2\n", 0o600);
+        folder.put("keys/team.url", b"https://ntfy.example.com/hunter2\n", 0o600);
+        folder.put("keys/team.token", b"hunter2\n", 0o600);
+        folder.put("keys/app.ping", b"https://hc.example.com/hunter2\n", 0o600);
         folder.put("keys/depositor.toml", b"access_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n", 0o600);
         folder
     }
@@ -112,6 +120,23 @@ fn the_example_loads_and_its_values_arrive() {
     assert_eq!(dump.postgres.address.password.as_ref().unwrap().reveal_text().unwrap(), "hunter2");
     assert_eq!(dump.postgres.accept_missing, [AcceptedLoss::UserMappings, AcceptedLoss::Subscriptions]);
     assert_eq!((dump.time_zone.iana_name(), dump.postgres.workers), (Some("Europe/Berlin"), 4));
+    assert_eq!(dump.schedule, "*/15 * * * *".parse().ok());
+}
+
+#[test]
+fn the_examples_daemon_alerts_and_watch_arrive() {
+    let plan = Folder::new().load(EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(plan.daemon, DaemonPlan { listen: Some("127.0.0.1:7470".parse().unwrap()), runs_at_once: 2 });
+    let alert = &plan.alerts[0];
+    assert_eq!((alert.name.as_str(), alert.form, alert.on.len()), ("team", Form::Ntfy, 4));
+    assert_eq!(alert.token.as_ref().unwrap().reveal_text().unwrap(), "hunter2");
+    assert!(!format!("{alert:?}").contains("hunter2"));
+    let dump = plan.sources[0].dump.as_ref().unwrap();
+    let ignore = vec!["public.jobs".to_owned(), "cache.*".to_owned()];
+    assert_eq!(dump.suspect, Thresholds { ignore, ..Thresholds::default() });
+    assert_eq!((dump.jitter.as_secs(), dump.deadline.as_hours(), dump.stalled_after.as_mins()), (30, 24, 10));
+    assert_eq!(dump.ping.as_ref().unwrap().kind, PingKind::Healthchecks);
+    assert_eq!(plan.vaults[0].slack, SignedDuration::from_hours(7 * 24));
 }
 
 #[test]
@@ -144,6 +169,9 @@ fn each_role_loads_its_own_file_with_defaults() {
     assert_eq!((source.deposits.as_slice(), source.needed), (&[Deposit { vault: 0, every: None }][..], 1));
     let dump = source.dump.as_ref().unwrap();
     assert_eq!((dump.postgres.workers, &dump.schedule), (8, &None));
+    assert_eq!((dump.jitter.as_secs(), dump.deadline.as_hours(), dump.stalled_after.as_mins()), (30, 24, 10));
+    assert!(dump.suspect == Thresholds::default() && dump.ping.is_none() && plan.alerts.is_empty());
+    assert_eq!((plan.daemon, plan.vaults[0].slack.as_hours()), (DaemonPlan::default(), 7 * 24));
     assert!(matches!(&plan.keys, Keys::Depositor(keys) if keys.recipients.names().len() == 2));
 
     let plan = folder.load(RESTORER).unwrap_or_else(|error| panic!("{error}"));
@@ -202,10 +230,11 @@ config.toml:17:10: `mariadb` is not supported yet
   hint: Today there is one engine: "postgres".
 config.toml:18:7: `url`: the address names no user
   hint: Write postgres://USER@HOST/DATABASE; no user is taken from the environment.
-config.toml:19:12: `schedule` is not five fields as in crontab(5), or six with seconds
+config.toml:19:12: `schedule`: not five fields as in crontab(5), or six with seconds first, but 2
   hint: Every 15 minutes: "*/15 * * * *"; every night at 02:30: "30 2 * * *".
 config.toml:20:3: unknown key `evry`"#;
     assert_eq!(report, expected);
 }
 
 mod refusals;
+mod watching;

@@ -7,8 +7,9 @@ use super::{
     table::{Found, Table},
 };
 use crate::{
+    clock::{SignedDuration, spoken},
     layout::{BadName, is_name},
-    term::{DAYS_UNASKED_MAX, Term},
+    term::{DAYS_UNASKED_MAX, Term, parse_span},
     vault::{VaultAddress, VaultSettings},
 };
 
@@ -48,9 +49,25 @@ pub fn read<'n>(mut table: Table<'n, '_>, origins: Origins) -> Option<Read<'n>> 
         None => bucket::read(&mut table, String::new(), String::new(), origins).and(None),
     };
     let term = read_term(&mut table);
+    let slack = table.optional("slack", |found| read_slack(&found.text()?, term));
     table.finish();
-    let settings = VaultSettings { name: named?, address: address?, term: term? };
+    let term = term?;
+    let slack = slack?.unwrap_or(term.span() / SLACK_UNASKED);
+    let settings = VaultSettings { name: named?, address: address?, term, slack };
     Some(Read { settings, name: name?.place(), url: url?.place() })
+}
+
+/// A fifth of the term: unchanged data is sent five times in a term, and a lock is never far from the whole of it.
+const SLACK_UNASKED: i32 = 5;
+
+fn read_slack(found: &Found<String>, term: Option<Term>) -> Option<SignedDuration> {
+    let slack = found.parse(parse_span)?;
+    let term = term?;
+    if slack >= term.span() {
+        let message = format!("a slack of {} is not shorter than the term of {term}", spoken(slack));
+        return found.refuse(&message, "A fifth of the term is the default.");
+    }
+    Some(slack)
 }
 
 pub fn read_name(text: &str) -> Result<String, BadName> {

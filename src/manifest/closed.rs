@@ -21,6 +21,9 @@ pub struct Closed {
     pub left_out: Vec<LeftOut>,
     /// What pg_dump had to say.
     pub warnings: Vec<String>,
+    /// Why the data looks wiped or encrypted, against the last good backup; empty where it does not.
+    #[serde(default)]
+    pub suspicions: Vec<String>,
 }
 
 /// What `CREATE DATABASE` needs to make an equal one.

@@ -13,6 +13,7 @@ use std::process::ExitStatus;
 /// child exited with 0. Without it nothing can be sealed.
 pub struct DumpComplete {
     closed: Closed,
+    suspect: Vec<String>,
     engine: Engine,
     snapshot_at: Timestamp,
 }
@@ -42,11 +43,21 @@ impl DumpComplete {
                 return Err(DraftError::ChildFailed { program: program.to_owned(), status });
             }
         }
-        Ok(Self { closed, engine, snapshot_at })
+        Ok(Self { closed, suspect: Vec::new(), engine, snapshot_at })
     }
 
     pub fn closed(&self) -> &Closed {
         &self.closed
+    }
+
+    /// Marks the data as looking wiped: `words` for everybody, `sentences` for those who may read names.
+    pub fn mark_suspect(&mut self, words: Vec<String>, sentences: Vec<String>) {
+        self.suspect = words;
+        self.closed.suspicions = sentences;
+    }
+
+    pub fn suspicions(&self) -> &[String] {
+        &self.closed.suspicions
     }
 
     pub fn snapshot_at(&self) -> Timestamp {
@@ -117,6 +128,7 @@ impl ManifestDraft {
             term,
             lock,
             locked_until: if unlocked { None } else { first_end },
+            suspect: dump.suspect.clone(),
             recipients,
             segments: self.receipts,
             closed,

@@ -18,8 +18,12 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// The only format number that this program writes, and the only one that it reads.
-pub const FORMAT: u32 = 1;
+/// The format number that this program writes.
+pub const FORMAT: u32 = 2;
+/// The format numbers that it reads. Format 1 has no `suspect`, `chain.restarted` and `suspicions`.
+const FORMATS: std::ops::RangeInclusive<u32> = 1..=FORMAT;
+/// The number of the seal's comment, which has not changed since.
+const SEAL_FORMAT: u32 = 1;
 
 /// What a manifest says to everybody who may read it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +43,9 @@ pub struct Manifest {
     /// The weakest lock among the receipts, and the earliest end.
     pub lock: LockMode,
     pub locked_until: Option<Timestamp>,
+    /// Why the data looks wiped or encrypted, as words without names; empty where it does not.
+    #[serde(default)]
+    pub suspect: Vec<String>,
     pub recipients: Vec<String>,
     pub segments: Vec<Receipt>,
     /// base64 of an age file of zstd of the JSON of [`Closed`].
@@ -55,6 +62,9 @@ pub struct Chain {
     pub previous: Option<Previous>,
     /// Backups between `previous` and this one of which the depositor does not know whether their seal arrived.
     pub unsure: Vec<BackupId>,
+    /// Why the chain begins although there was one before, as the depositor tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restarted: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -157,7 +167,7 @@ impl fmt::Display for LockMode {
 pub enum Unreadable {
     #[error("not a manifest that this version can read: {0}")]
     NotAManifest(#[from] serde_json::Error),
-    #[error("format {found}; this version reads format {FORMAT} only")]
+    #[error("format {found}; this version reads formats 1 to {FORMAT}")]
     UnknownFormat { found: u32 },
 }
 
@@ -169,7 +179,7 @@ impl Manifest {
             format: u32,
         }
         let FormatOnly { format } = serde_json::from_slice(bytes)?;
-        if format != FORMAT {
+        if !FORMATS.contains(&format) {
             return Err(Unreadable::UnknownFormat { found: format });
         }
         Ok(serde_json::from_slice(bytes)?)
@@ -192,7 +202,7 @@ pub struct SealComment {
 impl fmt::Display for SealComment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { source, backup, sequence, manifest } = self;
-        write!(f, "strongroom {FORMAT} source={source} backup={backup} sequence={sequence} manifest={manifest}")
+        write!(f, "strongroom {SEAL_FORMAT} source={source} backup={backup} sequence={sequence} manifest={manifest}")
     }
 }
 

@@ -36,6 +36,7 @@ fn closed(segments: Vec<Contents>) -> Closed {
         segments,
         left_out: vec![],
         warnings: vec![],
+        suspicions: vec![],
     }
 }
 
@@ -62,7 +63,7 @@ fn header() -> Header {
     Header {
         source: "app".parse().unwrap(),
         backup: "20261121T120301Z-5f2a9c01".parse().unwrap(),
-        chain: Chain { sequence: 1, previous: None, unsure: vec![] },
+        chain: Chain { sequence: 1, previous: None, unsure: vec![], restarted: None },
         strongroom: "0.1.0".into(),
         started_at: at("2026-11-21T12:03:01Z"),
         term: "35d".parse().unwrap(),
@@ -114,9 +115,9 @@ fn unknown_formats_and_fields_are_refused() {
     let dump = dump(vec![], 0).unwrap();
     let complete = ManifestDraft::begin(header()).complete(&dump, String::new(), at("2026-11-21T12:03:03Z")).unwrap();
     let text = String::from_utf8(complete.bytes).unwrap();
-    let newer = text.replacen("\"format\": 1", "\"format\": 2", 1);
-    assert!(matches!(Manifest::from_bytes(newer.as_bytes()), Err(Unreadable::UnknownFormat { found: 2 })));
-    let extended = text.replacen("\"format\": 1", "\"format\": 1, \"more\": true", 1);
+    let newer = text.replacen("\"format\": 2", "\"format\": 3", 1);
+    assert!(matches!(Manifest::from_bytes(newer.as_bytes()), Err(Unreadable::UnknownFormat { found: 3 })));
+    let extended = text.replacen("\"format\": 2", "\"format\": 2, \"more\": true", 1);
     assert!(matches!(Manifest::from_bytes(extended.as_bytes()), Err(Unreadable::NotAManifest(_))));
     for strange in ["strongroom 2 source=app", "strongroom", "timestamp:1", ""] {
         assert!(strange.parse::<SealComment>().is_err());

@@ -37,9 +37,12 @@ fn verifying() -> VerifyingKey {
     VerifyingKey::parse(&key("signing.pub")).unwrap()
 }
 
-/// The one version of an object of the directory vault.
-fn object(key: &str) -> Vec<u8> {
-    let path = place("vault").join(key);
+/// Where each format's vault and `expected.json` are.
+const SETS: [&str; 2] = ["", "format-2"];
+
+/// The one version of an object of a directory vault.
+fn object(set: &str, key: &str) -> Vec<u8> {
+    let path = place(set).join("vault").join(key);
     let name = format!("{}@", path.file_name().unwrap().to_str().unwrap());
     let entries = fs::read_dir(path.parent().unwrap()).unwrap().map(|entry| entry.unwrap());
     let versions: Vec<_> = entries.filter(|entry| entry.file_name().to_str().unwrap().starts_with(&name)).collect();
@@ -47,12 +50,9 @@ fn object(key: &str) -> Vec<u8> {
     fs::read(versions[0].path()).unwrap()
 }
 
-fn packed(receipt: &Receipt) -> Vec<u8> {
-    fs::read(place("vault").join(format!("{}@{}", receipt.key, receipt.version))).unwrap()
-}
-
 /// One backup of the vectors, and what `expected.json` says of it.
 struct Vector {
+    set: &'static str,
     bytes: Vec<u8>,
     seal: Vec<u8>,
     manifest: Manifest,
@@ -60,6 +60,10 @@ struct Vector {
 }
 
 impl Vector {
+    fn packed(&self, receipt: &Receipt) -> Vec<u8> {
+        fs::read(place(self.set).join("vault").join(format!("{}@{}", receipt.key, receipt.version))).unwrap()
+    }
+
     fn closed(&self) -> Closed {
         let packed = BASE64_STANDARD.decode(&self.manifest.closed).unwrap();
         let json = segment::unpack_whole(&packed, &identities("drill.key"), 1 << 20).unwrap();
@@ -71,23 +75,27 @@ impl Vector {
         let identities = identities("drill.key");
         let pairs = self.manifest.segments.iter().cloned().zip(self.closed().segments);
         let opened = |(receipt, contents): (Receipt, Contents)| {
-            let plaintext = segment::unpack(&packed(&receipt), &contents, &identities).unwrap();
+            let plaintext = segment::unpack(&self.packed(&receipt), &contents, &identities).unwrap();
             (receipt, contents, plaintext)
         };
         pairs.map(opened).collect()
     }
 }
 
-/// Oldest first.
 fn vectors() -> Vec<Vector> {
-    let expected: Value = serde_json::from_slice(&fs::read(place("expected.json")).unwrap()).unwrap();
+    SETS.into_iter().flat_map(vectors_of).collect()
+}
+
+/// Oldest first.
+fn vectors_of(set: &'static str) -> Vec<Vector> {
+    let expected: Value = serde_json::from_slice(&fs::read(place(set).join("expected.json")).unwrap()).unwrap();
     let source = expected["source"].as_str().unwrap().parse().unwrap();
     let read = |expected: &Value| {
         let backup = expected["backup"].as_str().unwrap().parse().unwrap();
-        let bytes = object(layout::manifest(&source, &backup).as_str());
-        let seal = object(layout::seal(&source, &backup).as_str());
+        let bytes = object(set, layout::manifest(&source, &backup).as_str());
+        let seal = object(set, layout::seal(&source, &backup).as_str());
         let manifest = Manifest::from_bytes(&bytes).unwrap();
-        Vector { bytes, seal, manifest, expected: expected.clone() }
+        Vector { set, bytes, seal, manifest, expected: expected.clone() }
     };
     expected["backups"].as_array().unwrap().iter().map(read).collect()
 }
@@ -109,7 +117,7 @@ fn rows(script: &[u8]) -> Vec<&[u8]> {
 
 #[test]
 fn vectors_seals_verify_and_name_their_manifests() {
-    for Vector { bytes, seal, manifest, expected } in vectors() {
+    for Vector { bytes, seal, manifest, expected, .. } in vectors() {
         let said = SealComment {
             source: manifest.source,
             backup: manifest.backup,
@@ -124,7 +132,7 @@ fn vectors_seals_verify_and_name_their_manifests() {
 
 #[test]
 fn vectors_follow_one_another() {
-    let [first, second] = &vectors()[..] else { panic!("there are two backups") };
+    let [first, second] = &vectors_of("")[..] else { panic!("there are two backups") };
     assert_eq!((first.manifest.chain.sequence, &first.manifest.chain.previous), (1, &None));
     assert_eq!(second.manifest.chain.sequence, 2);
     let previous = second.manifest.chain.previous.clone().unwrap();
@@ -133,11 +141,29 @@ fn vectors_follow_one_another() {
 }
 
 #[test]
+fn vectors_of_format_2_say_suspect_and_restarted_and_refer_to_what_was_deposited_before() {
+    let vectors = vectors_of("format-2");
+    for vector in &vectors {
+        let Vector { manifest, expected, .. } = vector;
+        assert_eq!((manifest.format, json!(manifest.suspect)), (2, expected["suspect"].clone()));
+        assert_eq!(json!(vector.closed().suspicions), expected["suspicions"]);
+        assert_eq!(manifest.chain.restarted.is_some(), expected["restarted"]);
+    }
+    let rows =
+        |vector: &Vector| vector.manifest.segments.iter().find(|receipt| receipt.stream == Stream::Data).cloned();
+    let [_, second, third, fourth] = &vectors[..] else { panic!("there are four backups") };
+    let [second, third, fourth] = [second, third, fourth].map(|vector| rows(vector).unwrap());
+    // The depositor had lost its memory, and then had it again.
+    assert!(second.id == third.id && second.version != third.version);
+    assert_eq!((third.id, third.version, third.locked_until), (fourth.id, fourth.version, fourth.locked_until));
+}
+
+#[test]
 fn vectors_segments_are_what_receipts_and_closed_parts_say() {
     for vector in vectors() {
         let mut said = Vec::new();
         for (receipt, contents, plaintext) in vector.segments() {
-            let packed = packed(&receipt);
+            let packed = vector.packed(&receipt);
             assert_eq!((packed.len() as u64, Blake3::of(&packed)), (receipt.size, receipt.blake3));
             assert_eq!(Md5::of(&packed), receipt.md5);
             assert_eq!(receipt.key, layout::segment(&vector.manifest.source, receipt.id).as_str());
@@ -207,7 +233,7 @@ fn vectors_open_with_either_identity() {
     let contents = vector.closed().segments;
     for identity in ["drill.key", "recovery.key"] {
         for (receipt, contents) in vector.manifest.segments.iter().zip(&contents) {
-            segment::unpack(&packed(receipt), contents, &identities(identity)).unwrap();
+            segment::unpack(&vector.packed(receipt), contents, &identities(identity)).unwrap();
         }
     }
 }
@@ -230,7 +256,7 @@ fn vectors_with_a_flipped_byte_are_refused() {
     }
     let identities = identities("drill.key");
     for (receipt, contents) in vector.manifest.segments.iter().zip(&vector.closed().segments) {
-        let packed = packed(receipt);
+        let packed = vector.packed(receipt);
         for at in (0..packed.len()).step_by(7) {
             assert!(segment::unpack(&flipped(&packed, at), contents, &identities).is_err(), "{} at {at}", receipt.key);
         }

@@ -3,28 +3,38 @@
 use super::RoleError;
 use crate::{
     clock::{Clock, SignedDuration, Timestamp},
-    digest::Md5,
+    digest::{Blake3, Md5},
     keyring::SigningKey,
     layout::{self, ObjectKey, SourceName},
     manifest::{Complete, LockMode, Receipt},
     segment::PackedSegment,
     term::Term,
-    vault::{Lock, Placed, Protection, Vault, VaultSettings},
+    vault::{Lock, Placed, Protection, Vault, VaultError, VaultSettings, VersionId},
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A server answers, then we read its Date header: the lock may end this much before our reckoning.
 const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
 pub struct Depositor {
     vault: Vault,
+    slack: SignedDuration,
     signing: Arc<SigningKey>,
+}
+
+/// An earlier deposit of a segment, as it is remembered.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    pub version: VersionId,
+    pub size: u64,
+    pub blake3: Blake3,
+    pub md5: Md5,
 }
 
 impl Depositor {
     pub fn open(settings: &VaultSettings, signing: Arc<SigningKey>, clock: Clock) -> Result<Self, RoleError> {
-        Ok(Self { vault: Vault::open(settings, clock)?, signing })
+        Ok(Self { vault: Vault::open(settings, clock)?, slack: settings.slack, signing })
     }
 
     pub fn vault(&self) -> &str {
@@ -45,11 +55,51 @@ impl Depositor {
     }
 
     /// Refuses a vault that says of itself that it does not lock as promised. What it does not say is found out when
-    /// each receipt's lock is read back.
-    pub async fn insist_protected(&self) -> Result<(), RoleError> {
-        let Protection { faults, .. } = self.protection().await?;
+    /// each receipt's lock is read back. Gives the server's clock less ours in seconds, where there is a server.
+    pub async fn insist_protected(&self) -> Result<Option<i64>, RoleError> {
+        let Protection { faults, clock_skew_secs, .. } = self.protection().await?;
         let vault = self.vault().to_owned();
-        if faults.is_empty() { Ok(()) } else { Err(RoleError::NotProtected { vault, faults }) }
+        if faults.is_empty() { Ok(clock_skew_secs) } else { Err(RoleError::NotProtected { vault, faults }) }
+    }
+
+    /// The error of a vault that has said nothing for so long.
+    pub fn silent(&self, waited: Duration) -> RoleError {
+        let why = format!("no answer for {} s", waited.as_secs());
+        VaultError::Unreachable { vault: self.vault().to_owned(), endpoint: self.describe(), why }.into()
+    }
+
+    /// Until when everything that a backup begun at `from` refers to must be locked: the term, less the slack after
+    /// which segments are sent anew although the vault holds them.
+    pub fn promised(&self, from: Timestamp) -> Timestamp {
+        self.term().ends(from) - self.slack
+    }
+
+    /// A receipt for a segment that was deposited earlier, if its lock, read back, covers the promise. An earlier
+    /// version that cannot be referred to is an error, and then the segment must be deposited.
+    pub async fn refer(
+        &self,
+        source: &SourceName,
+        segment: &PackedSegment,
+        earlier: Earlier,
+        promised: Timestamp,
+    ) -> Result<Option<Receipt>, RoleError> {
+        let key = layout::segment(source, segment.id);
+        let lock = self.vault.lock_of(&key, &earlier.version).await?;
+        if !covers(lock, promised, self.vault.is_directory()) {
+            return Ok(None);
+        }
+        Ok(Some(Receipt {
+            stream: segment.contents.stream,
+            ordinal: segment.contents.ordinal,
+            id: segment.id,
+            key: key.to_string(),
+            version: earlier.version,
+            size: earlier.size,
+            blake3: earlier.blake3,
+            md5: earlier.md5,
+            lock: lock.mode,
+            locked_until: lock.until,
+        }))
     }
 
     /// Deposits one segment and gives its receipt, lock read back.
@@ -70,16 +120,18 @@ impl Depositor {
         })
     }
 
-    /// Deposits a complete manifest and then its signature: the last deposit of a backup, and its seal.
-    pub async fn seal(&self, complete: &Complete) -> Result<(), RoleError> {
+    /// Deposits a complete manifest and then its signature: the last deposit of a backup, and its seal. Gives the
+    /// bytes sent.
+    pub async fn seal(&self, complete: &Complete) -> Result<u64, RoleError> {
         let (source, backup) = (&complete.manifest.source, &complete.manifest.backup);
         let signature = self.signing.sign(&complete.bytes, &complete.seal_comment.to_string());
         let manifest = Bytes::copy_from_slice(&complete.bytes);
         let md5 = Md5::of(&manifest);
         self.put(&layout::manifest(source, backup), manifest, md5).await?;
         let md5 = Md5::of(signature.as_bytes());
+        let sent = (complete.bytes.len() + signature.len()) as u64;
         self.put(&layout::seal(source, backup), Bytes::from(signature), md5).await?;
-        Ok(())
+        Ok(sent)
     }
 
     async fn put(&self, key: &ObjectKey, body: Bytes, md5: Md5) -> Result<(Placed, Lock), RoleError> {
@@ -107,6 +159,16 @@ fn fault(lock: Lock, placed_at: Timestamp, term: Term, directory: bool) -> Optio
     }
 }
 
+/// Does a lock that was read back hold what it is on until `promised`, as strongly as a deposit of today?
+fn covers(lock: Lock, promised: Timestamp, directory: bool) -> bool {
+    let strong = match lock.mode {
+        LockMode::Compliance => true,
+        LockMode::ImmutableFlag | LockMode::None => directory,
+        LockMode::Governance => false,
+    };
+    strong && lock.until.is_some_and(|until| until >= promised)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +188,19 @@ mod tests {
         let directory = |mode, until| fault(Lock { mode, until }, now, term, true);
         assert_eq!(directory(LockMode::None, Some(end)), None);
         assert!(directory(LockMode::ImmutableFlag, Some(now)).is_some());
+    }
+
+    #[test]
+    fn an_earlier_deposit_is_referred_to_only_under_a_lock_that_covers_the_promise() {
+        let promised: Timestamp = "2026-12-19T12:00:00Z".parse().unwrap();
+        let covered = |mode, until| covers(Lock { mode, until }, promised, false);
+        assert!(covered(LockMode::Compliance, Some(promised)));
+        assert!(!covered(LockMode::Compliance, Some(promised - SignedDuration::from_secs(1))));
+        assert!(!covered(LockMode::Compliance, None));
+        assert!(!covered(LockMode::Governance, Some(promised)));
+        assert!(!covered(LockMode::None, Some(promised)));
+        assert!(covers(Lock { mode: LockMode::ImmutableFlag, until: Some(promised) }, promised, true));
+        assert!(covers(Lock { mode: LockMode::None, until: Some(promised) }, promised, true));
+        assert!(!covers(Lock::NONE, promised, true));
     }
 }

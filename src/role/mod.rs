@@ -8,10 +8,10 @@ mod inspector;
 mod restorer;
 mod shelf;
 
-pub use depositor::Depositor;
+pub use depositor::{Depositor, Earlier};
 pub use inspector::Inspector;
 pub use restorer::{Opened, Restorer};
-pub use shelf::{Finding, Sealed, Select, Standing};
+pub use shelf::{Finding, Sealed, Select, Shelf, Standing};
 
 /// What journeys may know of a vault: its settings and what it says of itself, not its calls.
 pub use crate::vault::{Protection, VaultSettings};
@@ -69,6 +69,10 @@ impl Explain for RoleError {
             Self::Unpack { why, .. } => why.hint(),
             Self::NoBackup { .. } => Some("`strongroom list` shows what there is.".into()),
         }
+    }
+
+    fn may_pass(&self) -> bool {
+        matches!(self, Self::Vault(error) if error.may_pass())
     }
 }
 

@@ -48,6 +48,11 @@ pub struct Sealed {
 const SEALED_WITHIN: SignedDuration = SignedDuration::from_hours(48);
 
 impl Sealed {
+    /// Did its data look wiped, or encrypted, when it was taken?
+    pub fn is_suspect(&self) -> bool {
+        !self.manifest.suspect.is_empty()
+    }
+
     /// Does the server's clock contradict what the manifest says of its own time?
     pub fn is_back_dated(&self) -> bool {
         self.sealed_at.duration_since(self.manifest.snapshot_at) > SEALED_WITHIN
@@ -58,6 +63,8 @@ impl Sealed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Select {
     Latest,
+    /// The newest that is not suspect.
+    LatestGood,
     /// The newest whose snapshot is not later.
     At(Timestamp),
     Id(BackupId),
@@ -124,7 +131,7 @@ impl Select {
     /// Could this id be the wanted backup? An authentic id is not later than its snapshot.
     pub fn may_be(&self, backup: &BackupId) -> bool {
         match self {
-            Self::Latest => true,
+            Self::Latest | Self::LatestGood => true,
             Self::Id(wanted) => wanted == backup,
             Self::At(at) => backup.as_str().split('-').next().and_then(parse_compact).is_some_and(|begun| begun <= *at),
         }
@@ -133,6 +140,7 @@ impl Select {
     pub fn fits(&self, sealed: &Sealed) -> bool {
         match self {
             Self::Latest | Self::Id(_) => true,
+            Self::LatestGood => !sealed.is_suspect(),
             Self::At(at) => sealed.manifest.snapshot_at <= *at && !sealed.is_back_dated(),
         }
     }
@@ -140,6 +148,7 @@ impl Select {
     pub fn wanted(&self) -> String {
         match self {
             Self::Latest => String::new(),
+            Self::LatestGood => " that is not suspect".to_owned(),
             Self::At(at) => format!(" from {at} or before"),
             Self::Id(id) => format!(" with id {id}"),
         }

@@ -29,6 +29,8 @@ pub struct VaultSettings {
     pub name: String,
     pub address: VaultAddress,
     pub term: Term,
+    /// By how much the lock of what a backup refers to may fall short of a whole term; shorter than the term.
+    pub slack: SignedDuration,
 }
 
 #[derive(Clone, Debug)]

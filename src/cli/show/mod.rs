@@ -1,11 +1,15 @@
 //! show: what people and programs see of a journey's result: tables and sentences, or JSON.
 
+mod history;
 mod run;
 mod shelf;
+mod status;
 mod target;
 
-pub use run::backups;
+pub use history::history;
+pub use run::{accepted, backups};
 pub use shelf::{Listed, backup, list};
+pub use status::status;
 pub use target::{fetched, restore};
 
 use super::Failure;

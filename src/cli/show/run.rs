@@ -5,8 +5,9 @@ use crate::cli::Failure;
 use crate::{
     backup::{self, Outcome, VaultOutcome},
     clock::{spoken, whole_second},
-    layout::SourceName,
+    layout::{BackupId, SourceName},
     role::named,
+    run::Bytes,
 };
 use bytesize::ByteSize;
 use owo_colors::OwoColorize;
@@ -34,11 +35,14 @@ fn backup_text(report: &backup::Report) -> String {
     let mut text = format!("{} {}\n", report.source, report.backup);
     if report.segments > 0 {
         let (tables, rows, segments) = (report.tables, report.rows, report.segments);
-        let (raw, packed) = (ByteSize(report.raw_bytes), ByteSize(report.packed_bytes));
+        let Bytes { read, packed, sent, reused } = report.bytes;
+        let (read, packed, sent) = (ByteSize(read), ByteSize(packed), ByteSize(sent));
         let took = spoken(report.took);
-        text += &format!("  {tables} tables, {rows} rows, {raw} packed to {packed} in {segments} segments, {took}\n");
+        text += &format!("  {tables} tables, {rows} rows, {read} packed to {packed} in {segments} segments, {took}\n");
+        text += &format!("  {sent} sent, {} held already\n", ByteSize(reused));
     }
-    for VaultOutcome { vault, notes, outcome } in &report.vaults {
+    text.extend(report.suspicions.iter().map(|suspicion| format!("  {}: {suspicion}\n", "SUSPECT".red().bold())));
+    for VaultOutcome { vault, notes, outcome, .. } in &report.vaults {
         text += &match outcome {
             Outcome::Sealed { lock, locked_until, .. } => {
                 let until = locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
@@ -51,9 +55,15 @@ fn backup_text(report: &backup::Report) -> String {
     }
     text.extend(report.left_out.iter().map(|left| format!("  left out: {}: {}\n", left.what, left.why)));
     text.extend(report.warnings.iter().map(|warning| format!("  warning: {warning}\n")));
-    if report.holding() < report.needed {
+    if !report.is_protected() {
         text +=
             &format!("  {}: {} of {} vaults hold it\n", "NOT PROTECTED".red().bold(), report.holding(), report.needed);
+    }
+    if !report.suspicions.is_empty() {
+        let source = &report.source;
+        text += &format!(
+            "  It is sealed, and not counted as good: `restore` takes it by its id alone. If the data is as it should be:\n  strongroom accept {source}\n"
+        );
     }
     text
 }
@@ -65,19 +75,29 @@ fn backup_json(source: &SourceName, ended: &Result<backup::Report, Failure>) -> 
         }
         Ok(report) => report,
     };
-    let vault = |VaultOutcome { vault, notes, outcome }: &VaultOutcome| match outcome {
+    let vault = |VaultOutcome { vault, notes, outcome, sent, reused, .. }: &VaultOutcome| match outcome {
         Outcome::Sealed { lock, locked_until, sequence } => json!({
-            "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "notes": notes,
+            "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "sent_bytes": sent,
+            "reused_bytes": reused, "notes": notes,
         }),
         Outcome::NotDue => json!({ "vault": vault, "outcome": "not-due", "notes": notes }),
         Outcome::Failed(error) => {
             json!({ "vault": vault, "outcome": "failed", "error": error.to_string(), "notes": notes })
         }
     };
+    let bytes = report.bytes;
     json!({
         "source": source, "backup": report.backup, "snapshot_at": report.snapshot_at, "seconds": report.took.as_secs_f64(),
-        "tables": report.tables, "rows": report.rows, "raw_bytes": report.raw_bytes, "packed_bytes": report.packed_bytes,
-        "segments": report.segments, "protected": report.holding() >= report.needed,
+        "tables": report.tables, "rows": report.rows, "raw_bytes": bytes.read, "packed_bytes": bytes.packed,
+        "sent_bytes": bytes.sent, "reused_bytes": bytes.reused, "segments": report.segments, "outcome": report.outcome(),
+        "suspicions": report.suspicions, "protected": report.is_protected(),
         "vaults": report.vaults.iter().map(vault).collect::<Vec<_>>(), "left_out": report.left_out, "warnings": report.warnings,
     })
+}
+
+pub fn accepted(source: &SourceName, backup: &BackupId, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return print_json(&json!({ "source": source, "accepted": backup }));
+    }
+    print(&format!("{backup} counts as good: later backups of {source} are compared with it"))
 }

@@ -68,10 +68,16 @@ fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 6] {
     match standing {
         Standing::Sealed(sealed) => {
             let manifest = &sealed.manifest;
-            let state = if sealed.is_back_dated() { "sealed, BACK-DATED" } else { "sealed" };
+            let back_dated = if sealed.is_back_dated() { ", BACK-DATED" } else { "" };
+            let suspect = if sealed.is_suspect() {
+                format!(", SUSPECT ({})", manifest.suspect.join(", "))
+            } else {
+                String::new()
+            };
+            let state = format!("sealed{back_dated}{suspect}");
             let until = manifest.locked_until.map_or("-".to_owned(), |until| whole_second(until).to_string());
             [
-                state.to_owned(),
+                state,
                 spoken(now.duration_since(manifest.snapshot_at)),
                 ByteSize(manifest.packed_bytes()).to_string(),
                 whole_second(sealed.sealed_at).to_string(),
@@ -91,7 +97,7 @@ fn standing_json(backup: &BackupId, standing: &Standing) -> Value {
             let manifest = &sealed.manifest;
             json!({
                 "backup": backup, "state": "sealed", "back_dated": sealed.is_back_dated(), "snapshot_at": manifest.snapshot_at, "sealed_at": sealed.sealed_at,
-                "sequence": manifest.chain.sequence, "packed_bytes": manifest.packed_bytes(), "segments": manifest.segments.len(),
+                "sequence": manifest.chain.sequence, "suspect": manifest.suspect, "packed_bytes": manifest.packed_bytes(), "segments": manifest.segments.len(),
                 "lock": manifest.lock, "locked_until": manifest.locked_until, "engine": manifest.engine,
             })
         }
@@ -133,6 +139,12 @@ pub fn backup(vault: &str, sealed: &Sealed, closed: Option<&Closed>, as_json: bo
         ByteSize(manifest.packed_bytes()),
         manifest.recipients.join("\n           "),
     );
+    if let Some(why) = &manifest.chain.restarted {
+        text += &format!("restarted  {why}\n");
+    }
+    if sealed.is_suspect() {
+        text += &format!("{}    {}\n", "SUSPECT".red().bold(), manifest.suspect.join(", "));
+    }
     let Some(closed) = closed else {
         return print(&(text + "(names and counts are encrypted: the restorer's configuration shows them)"));
     };
@@ -160,6 +172,7 @@ pub fn backup(vault: &str, sealed: &Sealed, closed: Option<&Closed>, as_json: bo
         rows.column_mut(column).expect("the header has four columns").set_cell_alignment(CellAlignment::Right);
     }
     text += &format!("{rows}\n");
+    text.extend(closed.suspicions.iter().map(|suspicion| format!("{}: {suspicion}\n", "suspect".red())));
     text.extend(closed.left_out.iter().map(|left| format!("left out: {}: {}\n", left.what, left.why)));
     text.extend(closed.warnings.iter().map(|warning| format!("warning: {warning}\n")));
     print(&text)

@@ -1,20 +1,18 @@
 //! verbs: each command from a checked plan to its journey.
 
+mod keeping;
 mod reading;
 
-use super::{Failure, arguments::BackupOptions, bar, show};
+use super::{Failure, show};
 use crate::{
-    backup::{self, Destination, Job},
     check,
     clock::Clock,
     config::{DepositorKeys, Keys, Plan, Role, SourcePlan},
     failure::{Explain, Kind},
     keyring::KeyError,
     layout::{BackupId, SourceName},
-    progress::Progress,
     role::{Depositor, Inspector},
     secret::{self},
-    segment::Packer,
     source::postgres::BadAddress,
 };
 use std::sync::Arc;
@@ -33,6 +31,8 @@ pub enum VerbError {
     NoSuchSource(SourceName),
     #[error("no vault `{0}` in the configuration")]
     NoSuchVault(String),
+    #[error("no backup of `{0}` waits to be accepted")]
+    NothingSuspect(SourceName),
     #[error("no sealed backup {0} in any vault of the configuration")]
     NoSuchBackup(BackupId),
     #[error("{path}: {why}")]
@@ -48,7 +48,7 @@ pub enum VerbError {
 impl Explain for VerbError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchBackup(_) => Kind::Failed,
+            Self::NoSuchBackup(_) | Self::NothingSuspect(_) => Kind::Failed,
             _ => Kind::Settings,
         }
     }
@@ -62,6 +62,7 @@ impl Explain for VerbError {
             Self::Identity { why, .. } => why.hint(),
             Self::To(error) => error.hint(),
             Self::Password(error) => error.hint(),
+            Self::NothingSuspect(_) => Some("The newest backup is not suspect, or was accepted already.".into()),
             Self::NoSuchSource(_) | Self::NoSuchVault(_) | Self::Jobs => None,
         }
     }
@@ -78,7 +79,8 @@ impl Door {
                 for source in &plan.sources {
                     if let Some(dump) = &source.dump {
                         found.extend(check::source(&source.name, &dump.postgres).await);
-                        found.extend(check::timing(source.name.as_str(), dump.schedule.as_deref(), &dump.time_zone));
+                        let (schedule, now) = (dump.schedule.as_ref(), self.clock.now());
+                        found.extend(check::timing(source.name.as_str(), schedule, &dump.time_zone, now));
                     }
                 }
                 for vault in &plan.vaults {
@@ -96,43 +98,6 @@ impl Door {
         show::check(&found, self.json)?;
         Ok(found.iter().find_map(|found| found.kind).map_or(0, |kind| kind as u8))
     }
-
-    pub async fn backup(&self, plan: Plan, options: &BackupOptions) -> Result<u8, Failure> {
-        let found = plan.role();
-        let Keys::Depositor(keys) = plan.keys else {
-            return Err(VerbError::WrongRole { verb: "backup", found, wanted: "depositor" }.into());
-        };
-        let DepositorKeys { recipients, signing, digest } = *keys;
-        let signing = Arc::new(signing);
-        let packer = Packer::new(recipients, digest);
-        let sources = chosen(&plan.sources, &options.sources)?;
-        let mut ended = Vec::new();
-        for source in sources {
-            let Some(dump) = &source.dump else { continue };
-            let mut destinations = Vec::new();
-            for deposit in &source.deposits {
-                let depositor = Depositor::open(&plan.vaults[deposit.vault], Arc::clone(&signing), self.clock)?;
-                destinations.push(Destination { depositor, every: deposit.every });
-            }
-            let job = Job {
-                source: source.name.clone(),
-                postgres: &dump.postgres,
-                destinations,
-                needed: source.needed,
-                packer: packer.clone(),
-                state_dir: &plan.state_dir,
-                clock: self.clock,
-                random: super::random,
-            };
-            let progress = Arc::new(Progress::default());
-            let title = format!("backup {}", source.name);
-            let report = bar::watch(&title, &progress, self.json, backup::backup(&job, &progress)).await;
-            let report = report.map_err(Failure::from);
-            ended.push((source.name.clone(), report));
-        }
-        show::backups(&ended, self.json)?;
-        Ok(exit_code(&ended))
-    }
 }
 
 /// The named sources in the configuration's order, or all.
@@ -141,24 +106,4 @@ fn chosen<'a>(sources: &'a [SourcePlan], wanted: &[SourceName]) -> Result<Vec<&'
         return Err(VerbError::NoSuchSource(unknown.clone()));
     }
     Ok(sources.iter().filter(|source| wanted.is_empty() || wanted.contains(&source.name)).collect())
-}
-
-/// 0 where every source is sealed in every vault; the error's own code where there is one source; 3 where some failed.
-fn exit_code(ended: &[(SourceName, Result<backup::Report, Failure>)]) -> u8 {
-    let codes: Vec<u8> = ended
-        .iter()
-        .map(|(_, ended)| match ended {
-            Err(failure) => failure.kind() as u8,
-            Ok(report) => match report.failures().next() {
-                None => 0,
-                Some((_, error)) if report.holding() < report.needed => error.kind() as u8,
-                Some(_) => Kind::SomeFailed as u8,
-            },
-        })
-        .collect();
-    match codes[..] {
-        [one] => one,
-        _ if codes.iter().all(|code| *code == 0) => 0,
-        _ => Kind::SomeFailed as u8,
-    }
 }

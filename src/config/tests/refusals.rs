@@ -46,6 +46,8 @@ fn a_secret_in_the_configuration_is_refused_and_never_repeated() {
         (format!("checks = [\"{identity}\", 5]"), "an age identity is written into the configuration"),
         (format!("deposit = [{{ vault = \"{identity}\" }}]"), "there is no vault what is written here"),
         (format!("time_zone = \"{identity}\""), "there is no time zone what is written here"),
+        (format!("schedule = \"{identity}\""), "`schedule`: not five fields"),
+        (format!("schedule = \"{identity} * * * *\""), "`schedule`: minute: `AGE` is not a number"),
         (format!("broken {identity}"), "an age identity is written into the configuration"),
         (format!("[[source]]\nname = \"{identity}\""), "(not shown)"),
         ("[[vault]]\nsecret_access_key = \"hunter2\"".to_owned(), "credentials = { file = \"keys/ROLE.toml\" }"),
@@ -150,6 +152,14 @@ fn a_source_that_cannot_be_meant_is_refused() {
     says(&added("needed = 2"), &["16:10: `needed` must be a whole number from 1 to 1, not 2"]);
     says(&added("workers = 65"), &["`workers` must be a whole number from 1 to 64, not 65"]);
     says(&added("objectives = { recovery_point = \"0m\" }"), &["`recovery_point` must be longer than nothing"]);
+    says(
+        &added("schedule = \"0 0 31 2 *\""),
+        &["16:12: `schedule`: never comes: none of its months has such a day\n  hint: Few months have a day 31"],
+    );
+    says(
+        &added("schedule = \"*/90 * * * *\""),
+        &["16:12: `schedule`: minute: `*/90` steps over its whole range and leaves only 0\n  hint: Steps begin anew"],
+    );
     says(&added("time_zone = \"Mars\""), &["16:13: there is no time zone `Mars`"]);
     says(&added("accept_missing = [\"rows\"]"), &["16:19: `rows` is no loss that can be accepted"]);
     says(&added("checks = [\" \"]"), &["16:11: a check is empty"]);

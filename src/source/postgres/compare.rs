@@ -46,9 +46,9 @@ pub async fn compare(
 ) -> Result<Vec<Difference>, PostgresError> {
     let leader = connect(address, Some(encoding)).await?;
     let present = present(&leader, expected).await?;
-    let sizes =
-        tables::sizes(&leader.client, &present.iter().map(|(_, claim)| claim.clone()).collect::<Vec<_>>()).await?;
-    let queue = Mutex::new(VecDeque::from(tables::divide(&sizes, jobs)));
+    let claims: Vec<_> = present.iter().map(|(_, claim)| claim.clone()).collect();
+    let sizes = tables::sizes(&leader.client, &claims).await?;
+    let queue = Mutex::new(VecDeque::from(tables::divide(&claims, &sizes)));
     let workers = (0..jobs.max(1)).map(async |_| {
         let session = connect(address, Some(encoding)).await?;
         let mut read: BTreeMap<usize, Fingerprint> = BTreeMap::new();

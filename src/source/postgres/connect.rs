@@ -44,6 +44,11 @@ const PINS: &str = "
     SET timezone = 'UTC'; SET bytea_output = 'hex'; SET lc_monetary = 'C'; SET xmlbinary = 'base64';
     SET xmloption = 'content'; SET max_parallel_workers_per_gather = 0; SET jit = off;
     SET default_transaction_read_only = off; SET synchronous_commit = on;";
+/// How soon the server itself notices that we are gone, and gives up the snapshot that holds vacuum back. A platform
+/// that cannot do it refuses the setting.
+const WATCHFUL: &str = "
+    SET tcp_keepalives_idle = 60; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3;
+    SET client_connection_check_interval = '10s'";
 const PINS_17: &str = "SET transaction_timeout = 0; SET restrict_nonsystem_relation_kind = 'view, foreign-table';";
 
 impl Address {
@@ -79,6 +84,9 @@ async fn pinned(address: &Address, encoding: Option<&str>) -> Result<Session, Po
     }
     let pinning = || PostgresError::query("pinning the session's settings");
     session.client.batch_execute(PINS).await.map_err(pinning())?;
+    if let Err(error) = session.client.batch_execute(WATCHFUL).await {
+        tracing::debug!(error = said(&error), "the server will notice later when we are gone");
+    }
     let row = session
         .client
         .query_one("SELECT current_setting('server_version_num')::int, current_setting('server_encoding')", &[]);
@@ -169,7 +177,9 @@ where
             Some(state) if *state == SqlState::PROTOCOL_VIOLATION && why.contains("startup parameter") => {
                 PostgresError::Pooler { address: address.shown() }
             }
-            Some(state) if *state == SqlState::CANNOT_CONNECT_NOW => unreachable(address, why),
+            Some(state) if [SqlState::CANNOT_CONNECT_NOW, SqlState::TOO_MANY_CONNECTIONS].contains(state) => {
+                unreachable(address, why)
+            }
             Some(state) if *state == SqlState::UNDEFINED_DATABASE => {
                 PostgresError::NoSuchDatabase { database: address.database.clone(), address: address.shown() }
             }

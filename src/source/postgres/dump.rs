@@ -1,7 +1,7 @@
 //! dump: one complete dump of one database, from the first question to the proof that it completed.
 
 use super::{
-    PostgresError, PostgresSettings, Server,
+    PostgresError, PostgresSettings, Server, alone,
     archive::{self, Archive},
     clients::Clients,
     connect::{Session, connect, text_encoding},
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    layout::SourceName,
     manifest::{Closed, DumpComplete, Engine, LeftOut, Table},
     progress::Progress,
     segment::{PackedSegment, Packer},
@@ -30,6 +31,7 @@ const MAJORS: RangeInclusive<u32> = 14..=18;
 /// Dumps the database into `segments`, whose other end deposits them. Each worker fills one segment at a time.
 /// Dropping the future ends every session and child; what was sent until then seals nothing.
 pub async fn dump(
+    source: &SourceName,
     settings: &PostgresSettings,
     packer: &Packer,
     progress: &Arc<Progress>,
@@ -38,13 +40,14 @@ pub async fn dump(
 ) -> Result<DumpComplete, PostgresError> {
     let address = &settings.address;
     let Look { server, clients, left_out } = look(settings).await?;
+    let _alone = alone::insist(address, source).await?;
     let mut snapshot = snapshot::take(address, settings.workers, clock).await?;
     let sizes = tables::sizes(&snapshot.leader.client, &snapshot.claims).await?;
     progress.expect(sizes.iter().map(|size| size.bytes).sum());
 
     let witnesses = tables::witnesses(&snapshot.leader.client).await?;
     let shared = Arc::new(Shared {
-        tasks: Mutex::new(tasks(&sizes, witnesses.len(), settings.workers)),
+        tasks: Mutex::new(tasks(&snapshot.claims, &sizes, witnesses.len())),
         claimed: snapshot.claims.len(),
         tables: [&snapshot.claims[..], &witnesses].concat(),
         ordinals: AtomicU32::new(0),
@@ -77,6 +80,7 @@ pub async fn dump(
         segments: contents,
         left_out,
         warnings: [archive.ended.said, globals_ended.said].concat(),
+        suspicions: Vec::new(),
     };
     let engine = Engine { name: "postgres".into(), server: server.version, tool: clients.version };
     let children = [("pg_dump", archive.ended.status), ("pg_dumpall", globals_ended.status)];
@@ -102,9 +106,9 @@ pub async fn look(settings: &PostgresSettings) -> Result<Look, PostgresError> {
     Ok(Look { server, clients, left_out })
 }
 
-fn tasks(sizes: &[Size], witnesses: usize, workers: usize) -> VecDeque<Task> {
-    let mut tasks = tables::divide(sizes, workers);
-    tasks.extend((sizes.len()..sizes.len() + witnesses).map(Task::Witness));
+fn tasks(claims: &[Claim], sizes: &[Size], witnesses: usize) -> VecDeque<Task> {
+    let mut tasks = tables::divide(claims, sizes);
+    tasks.extend((claims.len()..claims.len() + witnesses).map(Task::Witness));
     tasks.into()
 }
 

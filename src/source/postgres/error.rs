@@ -29,6 +29,8 @@ pub enum PostgresError {
     Incomplete { role: String, gaps: Vec<Gap> },
     #[error("{step}: {why}")]
     Query { step: String, why: String, state: Option<SqlState> },
+    #[error("another run of `{source_name}` holds its lock in the database: {holder}")]
+    Busy { source_name: String, holder: String },
     #[error("the dump could not begin, {tries} times in a row: {why}")]
     Restless { tries: u32, why: String },
     #[error("{what} changed while the dump ran")]
@@ -97,7 +99,31 @@ pub fn said(error: &tokio_postgres::Error) -> String {
     with_causes(error)
 }
 
+/// What pg_dump says when its server went away, as libpq and the server word it.
+const GONE: [&str; 6] = [
+    "connection to server",
+    "server closed the connection",
+    "terminating connection",
+    "SSL connection has been closed",
+    "could not receive data",
+    "no connection to the server",
+];
+
+/// SQLSTATE classes of what passes: connections, resources, operators, rollbacks (PostgreSQL, Appendix A).
+const PASSING: [&str; 4] = ["08", "53", "57", "40"];
+
 impl Explain for PostgresError {
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Stalled { .. } | Self::Restless { .. } | Self::Busy { .. } => true,
+            Self::Query { state: Some(state), .. } if PASSING.contains(&&state.code()[..2]) => true,
+            // The connection is gone: there is nobody to give a code.
+            Self::Query { state: None, .. } | Self::Child(ChildError::Lost { .. }) => true,
+            Self::Child(ChildError::Failed { said, .. }) if GONE.iter().any(|words| said.contains(words)) => true,
+            other => other.is_transient(),
+        }
+    }
+
     fn kind(&self) -> Kind {
         match self {
             Self::Refused { .. } => Kind::Denied,
@@ -133,6 +159,11 @@ impl Explain for PostgresError {
             Self::Query { state: Some(state), .. } if *state == SqlState::OUT_OF_MEMORY => {
                 Some("Raise max_locks_per_transaction: every session of a dump locks every table.".into())
             }
+            Self::Busy { .. } => Some(
+                "One run of a source at a time, on whichever host. Where nobody should be running, end that session \
+                 (pg_terminate_backend) and see who else has this source configured."
+                    .into(),
+            ),
             Self::Restless { .. } => {
                 Some("Something keeps altering or locking tables: run it again when the migration is done.".into())
             }

@@ -277,6 +277,7 @@ mod tests {
             segments: segments.iter().enumerate().map(contents).collect(),
             left_out: vec![],
             warnings: vec![],
+            suspicions: vec![],
         }
     }
 

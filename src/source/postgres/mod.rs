@@ -1,6 +1,7 @@
 //! postgres: a consistent, complete, parallel logical dump of one PostgreSQL database (14 to 18), and its load.
 
 mod address;
+mod alone;
 mod archive;
 mod choice;
 mod clients;

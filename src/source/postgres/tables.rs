@@ -8,8 +8,12 @@ use crate::segment::RAW_BYTES_MAX;
 use tokio_postgres::Client;
 
 const PAGE_BYTES: u64 = 8192;
-/// Heap bytes that one page-range cut covers: a little less than a segment holds, as COPY text is rarely larger.
-const RANGE_BYTES: u64 = 28 << 20;
+/// Heap bytes that one page-range cut covers: as many as a segment holds, as COPY text is rarely larger.
+const RANGE_BYTES: u64 = RAW_BYTES_MAX as u64;
+/// Small enough that many workers end together, large enough that requests do not count.
+const BUNDLE_BYTES_MIN: u64 = 1 << 20;
+const BUNDLE_BYTES_MAX: u64 = RAW_BYTES_MAX as u64 / 2;
+const BUNDLE_TABLES_MAX: usize = 256;
 
 /// A table that we copy, as the catalog described it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,23 +138,22 @@ pub enum Task {
 }
 
 /// Divides the copying: ranges of big tables first, then bundles, so that no worker is left with a big table at
-/// the end. Deterministic, so that unchanged tables give unchanged segments.
-pub fn divide(sizes: &[Size], workers: usize) -> Vec<Task> {
+/// the end. What is unchanged is cut as before, so that its segments are the same: a table that grows keeps its first
+/// ranges, and a bundle that changes does not move the ends of those behind it.
+pub fn divide(claims: &[Claim], sizes: &[Size]) -> Vec<Task> {
     let mut ranges = Vec::new();
     let mut bundles = Vec::new();
     let mut bundle = Vec::new();
     let mut bundled = 0;
-    let small: u64 = sizes.iter().map(|size| size.bytes).filter(|bytes| *bytes <= RANGE_BYTES).sum();
-    // Several bundles a worker, so that they end together; and none larger than a segment.
-    let bundle_bytes = (small / (4 * workers.max(1) as u64)).clamp(1 << 20, RAW_BYTES_MAX as u64 / 2);
-    for (table, size) in sizes.iter().enumerate() {
+    for (table, (claim, size)) in claims.iter().zip(sizes).enumerate() {
         if size.bytes > RANGE_BYTES && size.pages > 1 {
             ranges.extend(page_ranges(table, *size));
             continue;
         }
         bundle.push(table);
         bundled += size.bytes;
-        if bundled >= bundle_bytes || bundle.len() >= 256 {
+        let may_end = bundled >= BUNDLE_BYTES_MIN && ends_a_bundle(claim.oid);
+        if may_end || bundled >= BUNDLE_BYTES_MAX || bundle.len() >= BUNDLE_TABLES_MAX {
             bundles.push(Task::Bundle(std::mem::take(&mut bundle)));
             bundled = 0;
         }
@@ -162,12 +165,19 @@ pub fn divide(sizes: &[Size], workers: usize) -> Vec<Task> {
     ranges
 }
 
+/// One table in four, whatever its neighbours are (Knuth's multiplicative hash of its number).
+fn ends_a_bundle(oid: u32) -> bool {
+    oid.wrapping_mul(2_654_435_761) >> 30 == 0
+}
+
+/// A power of two pages, so that growth or a new free space map moves no boundary; of a little less or more than
+/// RANGE_BYTES with what is toasted.
 fn page_ranges(table: usize, size: Size) -> impl Iterator<Item = Task> {
-    let ranges = size.bytes.div_ceil(RANGE_BYTES).max(1);
-    let pages_each = size.pages.div_ceil(ranges).max(16);
-    let starts = (0..size.pages).step_by(usize::try_from(pages_each).expect("pages of a table fit usize"));
+    let bytes_a_page = (size.bytes / size.pages).max(1);
+    let pages_each = 1 << (RANGE_BYTES * 5 / 4 / bytes_a_page).max(16).ilog2();
+    let starts = (0..size.pages).step_by(pages_each);
     starts.map(move |from| {
-        let to = from + pages_each;
+        let to = from + pages_each as u64;
         Task::Range { table, from, to: (to < size.pages).then_some(to) }
     })
 }
@@ -180,9 +190,14 @@ mod tests {
         Size { pages: mib * 128, bytes: mib << 20 }
     }
 
+    fn claims(count: u32) -> Vec<Claim> {
+        let claim = |oid| Claim { oid, relfilenode: oid, schema: "s".into(), name: "t".into(), columns: "a".into() };
+        (16_384..16_384 + count).map(claim).collect()
+    }
+
     #[test]
     fn every_page_of_a_big_table_is_in_exactly_one_range() {
-        let tasks = divide(&[size(100), size(1), Size { pages: 40, bytes: 200 << 20 }], 2);
+        let tasks = divide(&claims(3), &[size(100), size(1), Size { pages: 40, bytes: 200 << 20 }]);
         for (table, pages) in [(0, 12_800), (2, 40)] {
             let mut next = Some(0);
             for task in &tasks {
@@ -200,19 +215,38 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_grows_or_gets_a_free_space_map_keeps_its_ranges() {
+        let starts = |size: Size| -> Vec<u64> {
+            let of = |task: Task| if let Task::Range { from, .. } = task { from } else { panic!("{task:?}") };
+            divide(&claims(1), &[size]).into_iter().map(of).collect()
+        };
+        let before = starts(size(100));
+        assert_eq!(before, [0, 4096, 8192, 12_288]);
+        assert_eq!(starts(Size { bytes: (100 << 20) + 400_000, ..size(100) }), before);
+        assert_eq!(starts(size(180))[..4], before);
+    }
+
+    #[test]
     fn small_tables_are_bundled_and_none_is_forgotten() {
-        let sizes = vec![size(1); 100];
-        let tasks = divide(&sizes, 2);
-        let bundled: Vec<_> = tasks
-            .iter()
-            .flat_map(|task| match task {
-                Task::Bundle(tables) => tables.clone(),
-                _ => vec![],
-            })
-            .collect();
+        let tasks = divide(&claims(100), &[size(1); 100]);
+        let bundled: Vec<_> = tasks.iter().flat_map(|task| tables_of(task).to_vec()).collect();
         assert_eq!(bundled, (0..100).collect::<Vec<_>>());
-        assert!((8..=16).contains(&tasks.len()), "{}", tasks.len());
-        assert!(divide(&[], 2).is_empty());
+        assert!((8..=50).contains(&tasks.len()), "{}", tasks.len());
+        assert!(divide(&[], &[]).is_empty());
+    }
+
+    #[test]
+    fn a_small_table_that_grows_changes_the_bundles_near_it_only() {
+        let mut sizes = [size(1); 100];
+        let before = divide(&claims(100), &sizes);
+        sizes[10] = size(9);
+        let after = divide(&claims(100), &sizes);
+        let changed: Vec<_> = before.iter().filter(|task| !after.contains(task)).collect();
+        assert!(changed.len() <= 2, "{changed:?}");
+    }
+
+    fn tables_of(task: &Task) -> &[usize] {
+        if let Task::Bundle(tables) = task { tables } else { panic!("{task:?}") }
     }
 
     #[test]

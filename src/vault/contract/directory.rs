@@ -2,6 +2,7 @@
 
 use super::{CLOCK, get, keeps_its_promises, key, put, summary};
 use crate::{
+    clock::SignedDuration,
     digest::Md5,
     failure::{Explain, Kind},
     vault::{Lock, LockMode, Vault, VaultAddress, VaultError, VaultSettings},
@@ -42,8 +43,12 @@ impl Drop for Folder {
 }
 
 fn open(root: PathBuf) -> Vault {
-    let settings =
-        VaultSettings { name: "shelf".into(), address: VaultAddress::Directory(root), term: "35d".parse().unwrap() };
+    let settings = VaultSettings {
+        name: "shelf".into(),
+        address: VaultAddress::Directory(root),
+        term: "35d".parse().unwrap(),
+        slack: SignedDuration::ZERO,
+    };
     Vault::open(&settings, CLOCK).unwrap()
 }
 

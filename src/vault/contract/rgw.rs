@@ -2,7 +2,7 @@
 
 use super::CLOCK;
 use crate::{
-    clock::Clock,
+    clock::{Clock, SignedDuration},
     secret::Secret,
     vault::{LockPolicy, S3Credentials, S3Settings, Vault, VaultAddress, VaultSettings, s3},
 };
@@ -93,7 +93,9 @@ impl Drop for Rgw {
 
 pub fn open(settings: S3Settings, clock: Clock) -> Vault {
     let address = VaultAddress::S3(Box::new(settings));
-    Vault::open(&VaultSettings { name: "offsite".into(), address, term: "35d".parse().unwrap() }, clock).unwrap()
+    let slack = SignedDuration::ZERO;
+    let settings = VaultSettings { name: "offsite".into(), address, term: "35d".parse().unwrap(), slack };
+    Vault::open(&settings, clock).unwrap()
 }
 
 pub fn keys(access_key_id: &str, secret: &str) -> S3Credentials {

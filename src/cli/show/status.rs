@@ -1,0 +1,173 @@
+//! status: the health of every source on one screen: a table, then each problem as a sentence with its hint.
+
+use super::{print, print_json, table};
+use crate::{
+    cli::Failure,
+    clock::{Timestamp, spoken, whole_second},
+    health::{Health, SourceHealth, State, VaultHealth},
+};
+use owo_colors::OwoColorize;
+use serde_json::json;
+
+pub fn status(health: &Health, as_json: bool) -> Result<(), Failure> {
+    if as_json {
+        return print_json(&json!(health));
+    }
+    print(&text(health))
+}
+
+fn text(health: &Health) -> String {
+    let mut rows = table(&["SOURCE", "STATE", "RECOVERY POINT", "PROTECTED", "LOCKS", "LAST RUN", "NEXT RUN"]);
+    for source in &health.sources {
+        let locks: Vec<String> = source.vaults.iter().map(lock).collect();
+        rows.add_row([
+            source.source.to_string(),
+            source.state.word().to_owned(),
+            recovery_point(source),
+            format!("{} of {} needed", source.holding, source.needed),
+            locks.join("\n"),
+            last_run(source, health.at),
+            next_run(source, health.at),
+        ]);
+    }
+    let mut text = format!("{rows}\n");
+    for source in &health.sources {
+        for problem in &source.problems {
+            let word = coloured(problem.state());
+            text += &format!("{word} {}: {problem}\n      hint: {}\n", source.source, problem.hint());
+        }
+    }
+    text
+}
+
+/// The state of a problem, as wide as its hint is indented.
+fn coloured(state: State) -> String {
+    match state {
+        State::Good | State::Waiting => state.word().green().to_string(),
+        State::Suspect | State::Failing => state.word().yellow().to_string(),
+        State::Overdue | State::Unprotected => state.word().red().bold().to_string(),
+    }
+}
+
+/// `12m 5s ago (30m 0s allowed)`
+fn recovery_point(source: &SourceHealth) -> String {
+    let age = source.age.map_or("none".to_owned(), |age| format!("{} ago", spoken(age)));
+    let allowed = source.objectives.recovery_point;
+    age + &allowed.map_or(String::new(), |allowed| format!(" ({} allowed)", spoken(allowed)))
+}
+
+/// `offsite lapses in 34d 3h`
+fn lock(vault: &VaultHealth) -> String {
+    let says = match (&vault.last_good, vault.lapses_in) {
+        (None, _) => "holds nothing good".to_owned(),
+        (Some(_), None) => "is not locked".to_owned(),
+        (Some(_), Some(left)) if left.is_zero() => "HAS LAPSED".to_owned(),
+        (Some(_), Some(left)) => format!("lapses in {}", spoken(left)),
+    };
+    let failing = if vault.failing.is_some() { ", FAILING" } else { "" };
+    format!("{} {says}{failing}", vault.vault)
+}
+
+fn last_run(source: &SourceHealth, now: Timestamp) -> String {
+    let end = source.last_run.as_ref().and_then(|run| run.ended.as_ref());
+    let last = end.map_or("never".to_owned(), |end| format!("{}, {}", end.outcome, relative(end.at, now)));
+    let running = source.running_since.map(|since| format!("running since {}", whole_second(since)));
+    running.map_or(last.clone(), |running| format!("{last}\n{running}"))
+}
+
+fn next_run(source: &SourceHealth, now: Timestamp) -> String {
+    source.next_run_at.map_or("when asked".to_owned(), |at| relative(at, now))
+}
+
+fn relative(at: Timestamp, now: Timestamp) -> String {
+    let ago = now.duration_since(at);
+    if ago.is_negative() { format!("in {}", spoken(-ago)) } else { format!("{} ago", spoken(ago)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::SignedDuration,
+        health::{Facts, Objectives, SealedFacts, VaultFacts, judge},
+        layout::BackupId,
+        manifest::LockMode,
+        run::{Bytes, End, Outcome, Phase, Record, Trigger},
+    };
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn facts(name: &str) -> Facts {
+        let vault = |vault: &str| VaultFacts {
+            vault: vault.to_owned(),
+            every: None,
+            last_sealed: None,
+            last_good: None,
+            failing: None,
+        };
+        Facts {
+            source: name.parse().unwrap(),
+            objectives: Objectives { recovery_point: Some(SignedDuration::from_mins(30)), ..Objectives::default() },
+            needed: 1,
+            expected_since: at("2026-11-21T11:50:00Z"),
+            vaults: vec![vault("offsite"), vault("archive")],
+            last_run: None,
+            running_since: None,
+            next_run_at: None,
+            suspicions: Vec::new(),
+        }
+    }
+
+    fn backed_up() -> Facts {
+        let snapshot_at = at("2026-11-21T11:00:00Z");
+        let sealed = SealedFacts {
+            backup: BackupId::new(snapshot_at, [0; 4]),
+            snapshot_at,
+            sealed_at: snapshot_at,
+            lock: LockMode::Compliance,
+            locked_until: Some(at("2026-12-25T15:00:00Z")),
+            packed_bytes: 5,
+        };
+        let mut facts = facts("app");
+        facts.vaults[0].last_sealed = Some(sealed.clone());
+        facts.vaults[0].last_good = Some(sealed);
+        facts.vaults[1].failing = Some("denied".into());
+        let end = End {
+            at: at("2026-11-21T11:01:00Z"),
+            outcome: Outcome::SomeFailed,
+            why: None,
+            bytes: Bytes::default(),
+            rows: 1,
+            tables: 1,
+            segments: 1,
+        };
+        let (source, started_at) = (facts.source.clone(), snapshot_at);
+        let ended = Some(end);
+        let (trigger, phase) = (Trigger::First, Phase::Sealing);
+        facts.last_run = Some(Record { source, backup: None, trigger, started_at, phase, ended });
+        facts.next_run_at = Some(at("2026-11-21T12:15:00Z"));
+        facts
+    }
+
+    fn plain(text: &str) -> String {
+        let lines = anstream::adapter::strip_str(text).to_string();
+        lines.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn one_screen_tells_of_points_locks_runs_and_problems() {
+        let health = judge(at("2026-11-21T12:00:00Z"), &[facts("new"), backed_up()]);
+        let expected = r" SOURCE  STATE    RECOVERY POINT              PROTECTED      LOCKS                                LAST RUN                 NEXT RUN
+ new     waiting  none (30m 0s allowed)       0 of 1 needed  offsite holds nothing good           never                    when asked
+                                                             archive holds nothing good
+ app     overdue  1h 0m ago (30m 0s allowed)  1 of 1 needed  offsite lapses in 34d 3h             some-failed, 59m 0s ago  in 15m 0s
+                                                             archive holds nothing good, FAILING
+overdue app: the recovery point is 1h 0m old, and 30m 0s is allowed
+      hint: `strongroom check` finds what is in its way; `strongroom backup` makes one now.
+failing app: nothing arrives in vault `archive`: denied
+      hint: `strongroom check` asks the vault what is wrong.";
+        assert_eq!(plain(&text(&health)), expected);
+    }
+}

@@ -1,0 +1,333 @@
+//! daemon: the depositor's: begins what is due, tells how it ended, and never holds two runs of one source.
+//!
+//! The loop decides by [`agenda`], runs each backup as a task of its own, and keeps nothing that the catalog does not
+//! know: killed at any moment, the next daemon goes on from there.
+
+mod agenda;
+mod attempt;
+mod decision;
+mod ledger;
+mod orders;
+#[cfg(test)]
+mod simulation;
+mod supervisor;
+
+pub use decision::{Timing, expected_within};
+
+use crate::{
+    backup::Job,
+    catalog::{Catalog, CatalogError},
+    clock::{Clock, Timestamp, spoken},
+    failure::{Explain, Kind, with_causes},
+    health::{self, Health, Objectives},
+    layout::SourceName,
+    monitor::{self, AlertSettings, Alerts, Board, Courier, CourierError, PingSettings, Pings, ServeError, Told},
+    run::{self, Absence, Trigger},
+};
+use agenda::{Agenda, Ending, Step};
+use attempt::Ended;
+use orders::Pages;
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use supervisor::Supervisor;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::{Id, JoinError, JoinSet},
+};
+use tokio_util::sync::CancellationToken;
+
+/// The loop comes round at least so often: a clock that was set is noticed, and an age becomes an alarm.
+const ROUND: Duration = Duration::from_secs(5);
+/// `/healthz` is unwell when it has not come round for so long.
+const ROUND_MAX: Duration = Duration::from_secs(60);
+/// A deposit under way is finished when we are stopped, but not waited for longer.
+const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// What was to be told when we are stopped, or when others are to be told from now on, is told within this.
+const TELL_WITHIN: Duration = Duration::from_secs(10);
+
+/// Everything that a configuration asks of the daemon.
+pub struct Orders {
+    pub state_dir: PathBuf,
+    pub charges: Vec<Charge>,
+    pub runs_at_once: usize,
+    pub listen: Option<SocketAddr>,
+    pub alerts: Vec<AlertSettings>,
+    /// Who we are, for those who are told by several.
+    pub host: String,
+}
+
+/// One source to look after.
+pub struct Charge {
+    pub job: Job,
+    pub timing: Timing,
+    pub objectives: Objectives,
+    pub ping: Option<PingSettings>,
+}
+
+/// Reads the configuration again: the orders, or in words what is wrong with it.
+pub type Reread = Arc<dyn Fn() -> Result<Orders, String> + Send + Sync>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Courier(#[from] CourierError),
+    #[error("cannot listen for signals")]
+    Signals(#[from] std::io::Error),
+    #[error("no source has a `schedule`")]
+    NothingToDo,
+}
+
+impl Explain for DaemonError {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Catalog(error) => error.kind(),
+            Self::Serve(error) => error.kind(),
+            Self::Courier(error) => error.kind(),
+            Self::Signals(_) => Kind::Failed,
+            Self::NothingToDo => Kind::Settings,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Catalog(error) => error.hint(),
+            Self::Serve(error) => error.hint(),
+            Self::Courier(error) => error.hint(),
+            Self::Signals(_) => None,
+            Self::NothingToDo => {
+                Some("Give a source one, such as schedule = \"*/15 * * * *\", or call `backup` from cron.".into())
+            }
+        }
+    }
+}
+
+struct Daemon {
+    clock: Clock,
+    state_dir: PathBuf,
+    charges: BTreeMap<SourceName, Arc<Charge>>,
+    agenda: Agenda,
+    board: Board,
+    runs: JoinSet<Ended>,
+    /// Which source a task is of, should it panic.
+    tasks: BTreeMap<Id, SourceName>,
+    stop: CancellationToken,
+    courier: Courier,
+    alerts: Alerts,
+    pings: Arc<Pings>,
+    told: Told,
+    /// The last run of each source, for when the catalog does not know of it.
+    last_runs: BTreeMap<SourceName, run::Record>,
+    pages: Option<Pages>,
+    supervisor: Supervisor,
+}
+
+/// How things are, as the catalog has it, without a daemon.
+pub async fn health(orders: Orders, clock: Clock) -> Result<Health, CatalogError> {
+    let now = clock.now();
+    let catalog = Catalog::open(&orders.state_dir, now).await?;
+    let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge))).collect();
+    let facts = ledger::facts(&catalog, &charges, None, now).await?;
+    catalog.close().await;
+    Ok(health::judge(now, &facts))
+}
+
+/// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
+pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), DaemonError> {
+    if orders.charges.iter().all(|charge| charge.timing.schedule.is_none()) {
+        return Err(DaemonError::NothingToDo);
+    }
+    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut daemon = Daemon::new(orders, clock).await?;
+    daemon.supervisor.ready();
+    loop {
+        daemon.round().await;
+        let pause = daemon.pause();
+        tokio::select! {
+            Some(ended) = daemon.runs.join_next_with_id() => daemon.take_home(ended).await,
+            () = tokio::time::sleep(pause) => {}
+            _ = hangup.recv() => daemon.reload(&reread).await,
+            () = either(&mut terminate, &mut interrupt) => break,
+        }
+    }
+    daemon.end().await;
+    Ok(())
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+impl Daemon {
+    async fn new(orders: Orders, clock: Clock) -> Result<Self, DaemonError> {
+        let now = clock.now();
+        let catalog = Catalog::open(&orders.state_dir, now).await?;
+        for run in catalog.abandon_left_over(now).await? {
+            tracing::warn!(source = %run.source, started_at = %run.started_at, "a run was abandoned by its process");
+        }
+        catalog.forget_lapsed(now).await?;
+        catalog.close().await;
+        let board = Board::new(now);
+        let courier = Courier::new()?;
+        let mut daemon = Self {
+            clock,
+            state_dir: orders.state_dir.clone(),
+            charges: BTreeMap::new(),
+            agenda: Agenda::new(orders.runs_at_once),
+            alerts: Alerts::start(Vec::new(), &courier, &board, String::new()),
+            pings: Arc::new(Pings::start([], &courier)),
+            courier,
+            board,
+            runs: JoinSet::new(),
+            tasks: BTreeMap::new(),
+            stop: CancellationToken::new(),
+            told: ledger::read_told(&orders.state_dir),
+            last_runs: BTreeMap::new(),
+            pages: None,
+            supervisor: Supervisor::new(),
+        };
+        daemon.take_over(orders).await?;
+        daemon.board.update(|shown| shown.ready = true);
+        Ok(daemon)
+    }
+
+    /// Everything that is due now.
+    async fn round(&mut self) {
+        let now = self.clock.now();
+        self.board.beat(now);
+        for step in self.agenda.tick(now) {
+            match step {
+                Step::Start(source, trigger) => self.start(source, trigger, now),
+                Step::Absent(absence) => self.note(&absence).await,
+            }
+        }
+        let agenda = &self.agenda;
+        self.board.update(|shown| ledger::refresh_times(&mut shown.facts, agenda));
+        let health = self.board.health(now);
+        self.alarm(&health);
+        self.supervisor.beat(&health, self.agenda.running().count());
+    }
+
+    fn alarm(&mut self, health: &Health) {
+        let (events, told) = monitor::events(&self.told, health);
+        for event in events {
+            tracing::warn!(source = %event.source, event = event.kind.word(), "{}", event.summary());
+            self.alerts.tell(&event);
+        }
+        if told != self.told {
+            ledger::write_told(&self.state_dir, &told);
+            self.told = told;
+        }
+    }
+
+    fn pause(&self) -> Duration {
+        let now = self.clock.now();
+        self.agenda.wake_at(now).duration_since(now).unsigned_abs().min(ROUND).max(Duration::from_millis(20))
+    }
+
+    fn start(&mut self, source: SourceName, trigger: Trigger, now: Timestamp) {
+        let Some(charge) = self.charges.get(&source).cloned() else {
+            tracing::error!(%source, "it is due and nobody knows how to back it up");
+            drop(self.agenda.ended(&source, Ending::NeedsMending, now)); // nothing began that could be absent
+            return;
+        };
+        tracing::info!(%source, why = decision::told(trigger, now), "backup begins");
+        let (stop, pings) = (self.stop.clone(), Arc::clone(&self.pings));
+        let task = self.runs.spawn(attempt::attempt(charge, trigger, stop, pings));
+        self.tasks.insert(task.id(), source);
+    }
+
+    /// An absence that the catalog cannot be told of is in the log at least.
+    async fn note(&self, absence: &Absence) {
+        let Absence { source, first_slot, last_slot, slots, why, .. } = absence;
+        tracing::warn!(%source, %first_slot, %last_slot, slots, why, "not backed up");
+        let noting = async {
+            let catalog = Catalog::open(&self.state_dir, self.clock.now()).await?;
+            catalog.absent(absence).await?;
+            catalog.close().await;
+            Ok::<_, CatalogError>(())
+        };
+        if let Err(error) = noting.await {
+            tracing::error!(error = with_causes(&error), "the catalog does not know of it");
+        }
+    }
+
+    /// A run has ended, or its task has panicked.
+    async fn take_home(&mut self, joined: Result<(Id, Ended), JoinError>) {
+        let (id, ended) = match joined {
+            Ok((id, ended)) => (id, ended),
+            Err(error) => {
+                let Some(source) = self.tasks.get(&error.id()).cloned() else { return };
+                tracing::error!(%source, %error, "the run broke off by a defect of ours");
+                (error.id(), Ended { source, ending: Ending::NeedsMending, record: None, skews: Vec::new() })
+            }
+        };
+        self.tasks.remove(&id);
+        let now = self.clock.now();
+        if let Some(Step::Absent(absence)) = self.agenda.ended(&ended.source, ended.ending, now) {
+            self.note(&absence).await;
+        }
+        self.last_runs.extend(ended.record.map(|record| (ended.source.clone(), record)));
+        self.board.update(|shown| shown.clock_skews.extend(ended.skews));
+        if let Err(error) = self.post(now).await {
+            tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");
+            self.board.update(|shown| ledger::overlay(&mut shown.facts, &self.last_runs));
+        }
+        self.count_down(&ended.source, now);
+    }
+
+    /// When a source is not well, how long what it has is still locked.
+    fn count_down(&self, source: &SourceName, now: Timestamp) {
+        let health = self.board.health(now);
+        let unwell = health.sources.iter().find(|health| health.source == *source && !health.state.is_quiet());
+        for vault in unwell.iter().flat_map(|source| &source.vaults) {
+            let lapses_in = vault.lapses_in.map_or("there is none".to_owned(), spoken);
+            tracing::warn!(%source, vault = vault.vault, lapses_in, "the last good backup's lock");
+        }
+    }
+
+    /// Puts what the catalog says on the board.
+    async fn post(&self, now: Timestamp) -> Result<(), CatalogError> {
+        let catalog = Catalog::open(&self.state_dir, now).await?;
+        let mut facts = ledger::facts(&catalog, &self.charges, Some(&self.agenda), now).await?;
+        ledger::overlay(&mut facts, &self.last_runs);
+        let totals = ledger::by_source(catalog.totals().await?);
+        catalog.close().await;
+        self.board.update(|shown| {
+            shown.facts = facts;
+            shown.totals.runs = totals;
+        });
+        Ok(())
+    }
+
+    /// Stops every run in good order and waits for it, within limits.
+    async fn end(mut self) {
+        tracing::info!(running = self.runs.len(), "stopping: deposits under way are finished, nothing new begins");
+        self.supervisor.stopping(STOP_WITHIN);
+        self.stop.cancel();
+        let waiting = async {
+            while let Some(ended) = self.runs.join_next_with_id().await {
+                if let Ok((id, _)) = &ended {
+                    self.tasks.remove(id);
+                }
+            }
+        };
+        if tokio::time::timeout(STOP_WITHIN, waiting).await.is_err() {
+            tracing::warn!(sources = ?self.tasks.values(), "runs are cut off; nothing of them is sealed by halves");
+        }
+        self.alerts.close(TELL_WITHIN).await;
+        if let Some(pings) = Arc::into_inner(self.pings) {
+            pings.close(TELL_WITHIN).await;
+        }
+        if let Some(pages) = self.pages {
+            pages.stop.cancel();
+        }
+        tracing::info!("stopped");
+    }
+}

@@ -1,0 +1,96 @@
+//! orders: a configuration comes into force, at the beginning and at each reload: as a whole or not at all.
+
+use super::{Daemon, DaemonError, Orders, ROUND_MAX, Reread, TELL_WITHIN, agenda::Expected, ledger};
+use crate::{
+    catalog::Catalog,
+    failure::with_causes,
+    monitor::{self, Alerts, Pings, Reload},
+};
+use std::{net::SocketAddr, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// The HTTP server, until `stop`.
+pub struct Pages {
+    asked: SocketAddr,
+    pub stop: CancellationToken,
+}
+
+impl Daemon {
+    /// Makes `orders` the ones that are in force, or changes nothing.
+    pub(super) async fn take_over(&mut self, orders: Orders) -> Result<(), DaemonError> {
+        let now = self.clock.now();
+        let catalog = Catalog::open(&self.state_dir, now).await?;
+        let mut expected = Vec::new();
+        for charge in &orders.charges {
+            let remembered = ledger::remembered(&catalog, &charge.job.source, now).await?;
+            let (source, timing) = (charge.job.source.clone(), charge.timing.clone());
+            expected.push(Expected { source, timing, remembered });
+        }
+        self.show_pages(orders.listen)?;
+        for charge in orders.charges.iter().filter(|charge| charge.timing.schedule.is_none()) {
+            tracing::warn!(source = %charge.job.source, "it has no schedule: it is backed up only when somebody asks");
+        }
+        self.agenda.expect(expected, orders.runs_at_once, now);
+        self.tell_others(&orders);
+        let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));
+        self.charges = charges.collect();
+        catalog.close().await;
+        self.board.update(|shown| shown.reload = Reload { succeeded: true, loaded_at: now });
+        Ok(self.post(now).await?)
+    }
+
+    /// From now on; what was to be told to the ones before is told still.
+    fn tell_others(&mut self, orders: &Orders) {
+        let pinged = orders.charges.iter().filter_map(|charge| Some((charge.job.source.clone(), charge.ping.clone()?)));
+        let pings = Arc::new(Pings::start(pinged, &self.courier));
+        let alerts = Alerts::start(orders.alerts.clone(), &self.courier, &self.board, orders.host.clone());
+        // Runs under way keep the pings that they began with, which end with the last of them.
+        self.pings = pings;
+        tokio::spawn(std::mem::replace(&mut self.alerts, alerts).close(TELL_WITHIN));
+    }
+
+    /// Listens at `asked`; what was listened at before ends only when the new place is ours.
+    fn show_pages(&mut self, asked: Option<SocketAddr>) -> Result<(), DaemonError> {
+        if self.pages.as_ref().map(|pages| pages.asked) == asked {
+            return Ok(());
+        }
+        let bound = asked.map(monitor::bind).transpose()?;
+        if let Some(before) = self.pages.take() {
+            before.stop.cancel();
+        }
+        let Some((asked, bound)) = asked.zip(bound) else { return Ok(()) };
+        tracing::info!(address = %bound.address, "metrics and health are shown");
+        let stop = CancellationToken::new();
+        let serving = monitor::serve(bound, self.board.clone(), self.clock, ROUND_MAX, stop.clone());
+        tokio::spawn(async move {
+            if let Err(error) = serving.await {
+                tracing::error!(error = with_causes(&error), "nobody can see metrics and health any more");
+            }
+        });
+        self.pages = Some(Pages { asked, stop });
+        Ok(())
+    }
+
+    /// The new configuration, if nothing is wrong with it; else the old one goes on and says why.
+    pub(super) async fn reload(&mut self, reread: &Reread) {
+        let reread = Arc::clone(reread);
+        self.supervisor.reloading();
+        let read = tokio::task::spawn_blocking(move || reread()).await;
+        let read = read.unwrap_or_else(|panic| Err(format!("reading it broke off: {panic}")));
+        let taken = match read {
+            Ok(orders) if orders.state_dir != self.state_dir => {
+                Err("`state_dir` cannot change while we run: restart for that".to_owned())
+            }
+            Ok(orders) => self.take_over(orders).await.map_err(|error| with_causes(&error)),
+            Err(why) => Err(why),
+        };
+        match taken {
+            Ok(()) => tracing::info!(sources = self.charges.len(), "the configuration was read again and is in force"),
+            Err(why) => {
+                tracing::error!("the configuration was read again and is NOT in force; the old one is: {why}");
+                self.board.update(|shown| shown.reload.succeeded = false);
+            }
+        }
+        self.supervisor.ready();
+    }
+}
