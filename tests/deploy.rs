@@ -9,6 +9,8 @@ mod support;
 mod alerts;
 #[path = "deploy/container.rs"]
 mod container;
+#[path = "deploy/daemon.rs"]
+mod daemon;
 #[path = "deploy/manifests.rs"]
 mod manifests;
 #[path = "deploy/systemd.rs"]

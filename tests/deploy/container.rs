@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::{PermissionsExt, chown},
     path::{Path, PathBuf},
     process::Command,
+    time::{Duration, Instant},
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_strongroom");
@@ -141,7 +142,7 @@ fn storage(tool: &str, folder: &Path) -> String {
 
 /// The configuration that is shipped, with a directory for its bucket and two sockets for its database.
 fn configuration() -> String {
-    let shipped = super::manifests::without_daemon(&fs::read_to_string(deployed("container/depositor.toml")).unwrap());
+    let shipped = fs::read_to_string(deployed("container/depositor.toml")).unwrap();
     let text = replaced(&shipped, "s3://acme-vault-d35/prod", "file:///vault");
     let text = replaced(&text, "region = \"eu-central-1\"\n", "");
     let text = replaced(&text, "credentials = { systemd = \"depositor.toml\" }\n", "");
@@ -184,11 +185,33 @@ fn the_image_backs_up_servers_of_two_majors_with_no_right_and_a_read_only_root()
     }
     assert!(fs::read_dir(image.folder.join("state")).unwrap().count() > 0, "the catalog is not kept");
 
+    the_daemon_is_process_1_answers_and_ends(&image);
+
     // A secret that the container cannot read is a setting that is wrong: exit code 2, and its name.
     fs::set_permissions(image.folder.join("secrets/signing.key"), Permissions::from_mode(0o400)).unwrap();
     let output = image.run(&["backup"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2), "{}", said(&output));
     assert!(said(&output).contains("signing.key"), "{}", said(&output));
+}
+
+fn the_daemon_is_process_1_answers_and_ends(image: &Image) {
+    let options =
+        ["--name=daemon".to_owned(), format!("--volume={}:/run/secrets:ro", image.folder.join("secrets").display())];
+    let mut daemon = image.podman(&options, &["run"]).spawn().unwrap();
+    let check = super::manifests::health_check();
+    let healthy = || image.tool("podman").args(["exec", "daemon"]).args(&check).output().unwrap();
+    let began = Instant::now();
+    let mut answered = healthy();
+    while !answered.status.success() {
+        let ended = daemon.try_wait().unwrap();
+        assert!(ended.is_none() && began.elapsed() < Duration::from_secs(60), "{ended:?}: {}", said(&answered));
+        std::thread::sleep(Duration::from_millis(200));
+        answered = healthy();
+    }
+    passes(image.tool("podman").args(["kill", "--signal=TERM", "daemon"]));
+    let told = Instant::now();
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(30), "it took {:?} to end", told.elapsed());
 }
 
 #[test]

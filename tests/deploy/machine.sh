@@ -67,6 +67,33 @@ backup by_password billing
 lsattr -R /srv/strongroom >vault.txt 2>&1
 stat -c '%U %a %n' /etc/strongroom /etc/strongroom/keys /etc/strongroom/keys/* /var/lib/strongroom >owners.txt 2>&1
 
+# --- the daemon: it backs up, answers, reads its settings again, and ends
+get() { perl -e 'use IO::Socket::INET; my $s = IO::Socket::INET->new("127.0.0.1:7470") or die; print $s "GET /$ARGV[0] HTTP/1.0\r\nHost: localhost\r\n\r\n"; print <$s>' "$1"; }
+sed -i 's/^schedule = .*/schedule = "*\/2 * * * * *"/' /etc/strongroom/depositor.toml
+systemctl daemon-reload
+tell daemon_start systemctl start strongroom.service
+tries=0
+# the vault's clock is asked when its settings are, a little later
+until [ "$(get metrics | grep -c -e 'last_run_success{source="app"} 1' -e '^strongroom_clock_skew')" = 2 ] || [ $((tries += 1)) -gt 60 ]; do sleep 0.5; done
+systemctl show -p ActiveState -p StatusText -p NRestarts strongroom.service >daemon_running.txt
+for page in metrics healthz readyz; do get $page >daemon_$page.txt 2>&1; done
+tell daemon_reload systemctl reload strongroom.service
+cp /etc/strongroom/depositor.toml /root/depositor.toml
+echo 'nonsense = 1' >>/etc/strongroom/depositor.toml
+tell daemon_reload_wrong systemctl reload strongroom.service
+tries=0
+until get metrics | grep -q 'config_reload_success 0' || [ $((tries += 1)) -gt 60 ]; do sleep 0.5; done
+get metrics >daemon_metrics_wrong.txt
+tell daemon_stop timeout 20 systemctl stop strongroom.service
+systemctl show -p Result -p ExecMainStatus strongroom.service >daemon_stopped.txt
+tell daemon_start_wrong systemctl start strongroom.service
+sleep 1
+systemctl show -p ActiveState -p ExecMainStatus -p NRestarts strongroom.service >daemon_wrong.txt
+cp /root/depositor.toml /etc/strongroom/depositor.toml
+journalctl --sync
+journalctl -q --no-pager -o cat -u strongroom.service >daemon.log
+systemctl reset-failed strongroom.service
+
 # --- the sandbox as it is in force: the unit itself, with another program; without the drop-in, as it is shipped
 probe() { # name of the report, unit
   mkdir -p "/run/systemd/system/$2.d"

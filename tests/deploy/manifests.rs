@@ -39,13 +39,6 @@ fn manifest(kind: &str) -> Value {
     found.into_iter().next().unwrap()
 }
 
-/// A configuration without its `[daemon]`.
-pub fn without_daemon(text: &str) -> String {
-    let (before, daemon) = text.split_once("[daemon]\n").expect("a [daemon] to take away");
-    let (_, after) = daemon.split_once("\n[").unwrap();
-    format!("{before}[{after}")
-}
-
 #[test]
 fn manifests_fit_the_oldest_and_the_newest_kubernetes() {
     let validate = |release: &str, files: &[PathBuf]| {
@@ -126,8 +119,8 @@ fn configurations() -> [(&'static str, String, &'static str); 3] {
     let map = manifest("ConfigMap")["data"]["depositor.toml"].as_str().unwrap().to_owned();
     [
         ("systemd", file("systemd/depositor.toml"), "keys_"),
-        ("container", without_daemon(&file("container/depositor.toml")), ""),
-        ("kubernetes", without_daemon(&map), ""),
+        ("container", file("container/depositor.toml"), ""),
+        ("kubernetes", map, ""),
     ]
 }
 
@@ -179,15 +172,21 @@ fn answering(status: &'static str) -> u16 {
     port
 }
 
+/// The program and arguments of compose's health check.
+pub fn health_check() -> Vec<String> {
+    let compose = documents(&deployed("container/compose.yaml")).remove(0);
+    let test = &compose["services"]["strongroom"]["healthcheck"]["test"];
+    let words: Vec<String> = serde_json::from_value(test.clone()).unwrap();
+    assert_eq!(words[0], "CMD");
+    words[1..].to_vec()
+}
+
 #[test]
 fn the_health_check_of_compose_tells_health_from_illness() {
-    let compose = documents(&deployed("container/compose.yaml")).remove(0);
-    let words = compose["services"]["strongroom"]["healthcheck"]["test"].as_array().unwrap().clone();
-    assert_eq!(words[0], "CMD");
+    let words = health_check();
     let check = |port: u16| {
-        let mut command = Command::new(words[1].as_str().unwrap());
-        let script = replaced(words[3].as_str().unwrap(), "/7470", &format!("/{port}"));
-        command.arg(words[2].as_str().unwrap()).arg(script);
+        let mut command = Command::new(&words[0]);
+        command.arg(&words[1]).arg(replaced(&words[2], "/7470", &format!("/{port}")));
         command
     };
     passes(&mut check(answering("200 OK")));

@@ -94,7 +94,7 @@ fn the_daemon_and_a_single_backup_run_in_the_same_sandbox() {
 
 /// A machine with systemd as its process 1, its own network and a fresh state; this machine's programs, read through an
 /// overlay that forgets. `None`, and said loudly, where none can be booted.
-struct Machine {
+pub struct Machine {
     scratch: Scratch,
 }
 
@@ -134,13 +134,13 @@ impl Machine {
         Some(machine)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.scratch.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Insists that the step `name` ended well; gives what it said.
     #[track_caller]
-    fn done(&self, name: &str) -> String {
+    pub fn done(&self, name: &str) -> String {
         let said = self.text(&format!("{name}.out"));
         assert_eq!(self.text(&format!("{name}.code")), "0\n", "{name}: {said}");
         said
@@ -184,6 +184,7 @@ fn a_fresh_machine_that_follows_the_readme_backs_up_inside_the_whole_sandbox() {
     assert_eq!(machine.text("wrong_settings.status"), "2\n");
     assert!(machine.text("wrong_settings.out").contains("depositor.toml:"), "{}", machine.text("wrong_settings.out"));
 
+    super::daemon::it_backs_up_answers_reloads_and_ends(&machine);
     sandboxes_are_in_force(&machine);
 }
 
