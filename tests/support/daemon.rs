@@ -36,6 +36,18 @@ pub fn expect(what: &str, mut holds: impl FnMut() -> bool) {
     until(what, || holds().then_some(()));
 }
 
+/// Status and body of a page. Version 1.0 has no chunks to put together.
+#[track_caller]
+pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
 /// Makes a daemon's configuration out of what `init` wrote: `schedule` without jitter, pages on a port that the system
 /// chooses, `above` before the sources and `more` among the keys of the first.
 pub fn plan(installation: &Installation, schedule: &str, above: &str, more: &str) {
@@ -120,13 +132,7 @@ impl Daemon {
     /// Status and body of one of its pages.
     #[track_caller]
     pub fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+        get(self.address, path)
     }
 
     /// What `/health.json` says of the source at `pointer`.

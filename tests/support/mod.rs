@@ -11,7 +11,7 @@ mod postgres;
 mod program;
 mod scratch;
 
-pub use daemon::{Daemon, PATIENCE, expect, plan, until};
+pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
 pub use ear::{Ear, Heard};
 pub use hold::{Hung, Migration, PARTITIONED};
 pub use postgres::{Dump, Postgres, succeed};
