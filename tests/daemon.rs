@@ -8,8 +8,14 @@ mod support;
 use jiff::{SignedDuration, Timestamp};
 use rustix::process::Signal;
 use serde_json::Value;
-use std::{collections::BTreeSet, fs, net::TcpListener, path::PathBuf};
-use support::{Daemon, Installation, Migration, PARTITIONED, World, expect, files_below, plan, text, until};
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    net::{TcpListener, TcpStream},
+    os::unix::fs::FileExt,
+    path::PathBuf,
+};
+use support::{Daemon, Installation, Migration, PARTITIONED, World, expect, files_below, get, plan, text, until};
 
 const EVERY_OTHER_SECOND: &str = "*/2 * * * * *";
 /// A slot that no test meets: what is begun is begun for another reason.
@@ -272,15 +278,19 @@ fn slots_at_which_nobody_was_there_are_made_up_for_once_and_counted() {
     daemon.stop();
 }
 
+/// Overwrites the beginning of the catalog, as a disk or a stranger may.
+fn ruin(world: &World) {
+    let catalog = File::options().write(true).open(world.strongroom.path("state/catalog.db")).unwrap();
+    catalog.write_all_at(&[0xff; 4096], 0).unwrap();
+}
+
 #[test]
 fn a_catalog_that_is_ruined_under_a_daemon_is_set_aside_and_the_next_chain_says_why() {
     let world = world();
     plan(&world.strongroom, EVERY_OTHER_SECOND, "", "");
     let daemon = Daemon::start(&world.strongroom);
     world.strongroom.until_ended("app", 2);
-    let catalog = world.strongroom.path("state/catalog.db");
-    use std::os::unix::fs::FileExt;
-    fs::File::options().write(true).open(&catalog).unwrap().write_all_at(&[0xff; 4096], 0).unwrap();
+    ruin(&world);
     daemon.expect_log("the catalog begins anew, and so does every chain");
     let aside = until("catalog set aside", || {
         let state = files_below(&world.strongroom.path("state"));
@@ -315,6 +325,25 @@ fn a_daemon_that_cannot_begin_says_why_and_ends_with_2() {
     world.strongroom.edit("depositor", |text| text.replace(&format!("schedule = \"{ONCE_A_YEAR}\"\n"), ""));
     world.strongroom.run("depositor", &["run"]).exits(2).says("no source has a `schedule`").says("*/15 * * * *");
     assert_eq!(world.strongroom.history()["runs"], serde_json::json!([]));
+}
+
+#[test]
+fn the_pages_move_with_the_configuration_or_stay_where_they_are() {
+    let world = world();
+    plan(&world.strongroom, ONCE_A_YEAR, "", "");
+    let daemon = Daemon::start(&world.strongroom);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    world.strongroom.edit("depositor", |text| text.replace("127.0.0.1:0", &address.to_string()));
+    daemon.reload();
+    daemon.expect_log(&format!("is NOT in force; the old one is: cannot listen on {address}"));
+    expect("metric", || daemon.metric("strongroom_config_reload_success") == 0.0);
+    drop(taken);
+    daemon.reload();
+    daemon.expect_log("the configuration was read again and is in force");
+    assert_eq!(get(address, "/readyz").0, 200);
+    expect("end of the old place", || TcpStream::connect(daemon.address()).is_err());
+    daemon.stop();
 }
 
 #[test]

@@ -128,6 +128,10 @@ fn a_database_that_goes_down_is_told_of_once_and_so_is_its_return() {
     expect("two runs that failed", || failed() >= 2);
     let status = world.strongroom.run("depositor", &["status", "--json"]).exits(1).json();
     assert_eq!(text(&status, "/sources/0/state"), "failing");
+    daemon.stop();
+    let daemon = Daemon::start(&world.strongroom);
+    let before = failed();
+    expect("run that failed after a restart", || failed() > before);
     world.postgres.start_again();
     until("word that all is well", || (events(&ear).last()? == "recovered").then_some(()));
     daemon.stop();
