@@ -96,6 +96,32 @@ fn a_run_that_takes_longer_than_its_deadline_is_ended_and_left_with_nothing_of_o
     daemon.stop();
 }
 
+#[test]
+fn a_vault_that_fails_at_the_very_last_segment_is_the_reason_that_is_given() {
+    let world = world();
+    world.psql(PARTITIONED);
+    plan(&world.strongroom, ONCE_A_YEAR, "", "");
+    let migration = Migration::begin(&world);
+    let daemon = Daemon::start(&world.strongroom);
+    migration.holds_a_dump(&world);
+    let segments = || files_below(&world.vault()).iter().filter(|file| file.to_str().unwrap().contains("@2")).count();
+    expect("segments of rows and of roles", || segments() == 2);
+    let (folder, away) = (world.vault().join("v1"), world.vault().join("away"));
+    fs::rename(&folder, &away).unwrap();
+    fs::write(&folder, "a file where a folder was").unwrap();
+    migration.end(&world);
+    let runs = world.strongroom.until_ended("app", 1);
+    tells(&runs, &[("first", "failed")]);
+    let why = text(&runs[0], "/ended/why");
+    assert!(why.starts_with("local: ") && why.contains("Not a directory"), "{why}");
+    daemon.expect_log("NOT sealed in this vault");
+    fs::remove_file(&folder).unwrap();
+    fs::rename(&away, &folder).unwrap();
+    daemon.reload();
+    tells(&world.strongroom.until_ended("app", 2), &[("first", "failed"), ("retry", "sealed")]);
+    daemon.stop();
+}
+
 /// Has everything told to `ear`: alerts below `/alert`, runs below `/ping`.
 fn plan_told(world: &World, ear: &Ear, schedule: &str) {
     for name in ["alert", "ping"] {
