@@ -7,8 +7,11 @@ mod support;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use std::{fs, os::unix::fs::PermissionsExt};
-use support::{Daemon, Ear, Hung, Installation, Migration, PARTITIONED, World, expect, files_below, plan, text, until};
+use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
+use support::{
+    Daemon, Ear, Hung, Installation, Migration, PARTITIONED, Postgres, ROLE, Scratch, World, expect, files_below, plan,
+    text, until,
+};
 
 /// A slot that no test meets: what is begun is begun for another reason.
 const ONCE_A_YEAR: &str = "0 3 29 2 *";
@@ -120,6 +123,44 @@ fn a_vault_that_fails_at_the_very_last_segment_is_the_reason_that_is_given() {
     daemon.reload();
     tells(&world.strongroom.until_ended("app", 2), &[("first", "failed"), ("retry", "sealed")]);
     daemon.stop();
+}
+
+/// How many seconds each connection that the server has at `port` waits before it asks whether its peer still lives
+/// (Linux, Documentation/networking/proc_net_tcp.rst: timer 2, and when it rings in hundredths of a second).
+fn keepalives(port: u16) -> Vec<u64> {
+    let connections = fs::read_to_string("/proc/net/tcp").unwrap();
+    let ours = connections.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let established = ours.filter(|fields| fields[1].ends_with(&format!(":{port:04X}")) && fields[3] == "01");
+    let when = |fields: Vec<&str>| {
+        let (timer, when) = fields[5].split_once(':').unwrap();
+        assert_eq!(timer, "02", "{fields:?}");
+        u64::from_str_radix(when, 16).unwrap() / 100
+    };
+    established.map(when).collect()
+}
+
+#[test]
+fn the_server_notices_within_minutes_that_our_host_is_gone_whichever_session_it_is() {
+    let scratch = Scratch::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let options = ["-c", "listen_addresses=127.0.0.1"];
+    let postgres = Postgres::start_with(&scratch.path().join("postgres"), 15, port, &options, |_| {});
+    postgres.psql("postgres", &format!("{ROLE} CREATE DATABASE production;"));
+    let source = format!("app=postgres://strongroom@127.0.0.1:{port}/production?sslmode=disable");
+    let vault = format!("local=file://{}", scratch.path().join("vault").display());
+    let options = ["--source", &source, "--vault", &vault, "--term", "35d"];
+    let strongroom = Installation::new(&scratch.path().join("strongroom"), &options, &postgres.programs);
+    fs::write(strongroom.path("keys/app.password"), "any\n").unwrap();
+    let world = World { postgres, strongroom, scratch };
+    world.psql(PARTITIONED);
+    let migration = Migration::begin(&world);
+    let mut backup = world.strongroom.command("depositor", &["backup"]).spawn().unwrap();
+    migration.holds_a_dump(&world);
+    let waits = keepalives(port);
+    assert!(waits.len() >= 3, "{waits:?}");
+    assert!(waits.iter().all(|wait| *wait <= 60), "{waits:?}");
+    migration.end(&world);
+    assert!(backup.wait().unwrap().success());
 }
 
 /// Has everything told to `ear`: alerts below `/alert`, runs below `/ping`.
