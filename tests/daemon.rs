@@ -314,6 +314,26 @@ fn a_catalog_that_is_ruined_under_a_daemon_is_set_aside_and_the_next_chain_says_
 }
 
 #[test]
+fn a_catalog_that_is_taken_away_in_the_middle_of_a_run_costs_that_run_alone() {
+    let world = world();
+    world.psql(PARTITIONED);
+    plan(&world.strongroom, ONCE_A_YEAR, "", "");
+    let migration = Migration::begin(&world);
+    let daemon = Daemon::start(&world.strongroom);
+    migration.holds_a_dump(&world);
+    fs::remove_file(world.strongroom.path("state/catalog.db")).unwrap();
+    migration.end(&world);
+    daemon.expect_log("backup FAILED");
+    daemon.expect_log("the catalog begins anew, and so does every chain");
+    let next = until("next run", || daemon.health("/sources/0/next_run_at").as_str().map(str::to_owned));
+    assert!(next.parse::<Timestamp>().unwrap() < Timestamp::now() + SignedDuration::from_mins(1), "{next}");
+    daemon.reload();
+    tells(&world.strongroom.until_ended("app", 1), &[("retry", "sealed")]);
+    daemon.stop();
+    world.restore("recovered", &[]).exits(0);
+}
+
+#[test]
 fn a_daemon_that_cannot_begin_says_why_and_ends_with_2() {
     let world = world();
     plan(&world.strongroom, ONCE_A_YEAR, "", "");
