@@ -329,8 +329,21 @@ fn a_catalog_that_is_taken_away_in_the_middle_of_a_run_costs_that_run_alone() {
     assert!(next.parse::<Timestamp>().unwrap() < Timestamp::now() + SignedDuration::from_mins(1), "{next}");
     daemon.reload();
     tells(&world.strongroom.until_ended("app", 1), &[("retry", "sealed")]);
+    daemon.expect_log("a new chain begins: the catalog began anew at ");
     daemon.stop();
     world.restore("recovered", &[]).exits(0);
+}
+
+#[test]
+fn what_the_dump_programs_complain_of_is_in_the_log() {
+    let world = world();
+    // As after an upgrade of the system below the database: every session is told of it.
+    world.psql("UPDATE pg_database SET datcollversion = '1' WHERE datname = 'production'");
+    plan(&world.strongroom, ONCE_A_YEAR, "", "");
+    let daemon = Daemon::start(&world.strongroom);
+    tells(&world.strongroom.until_ended("app", 1), &[("first", "sealed")]);
+    daemon.expect_log("collation version");
+    daemon.stop();
 }
 
 #[test]
