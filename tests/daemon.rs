@@ -184,6 +184,13 @@ fn a_wrong_configuration_is_refused_and_a_right_one_taken_while_a_run_goes_on() 
     expect("metric", || daemon.metric("strongroom_config_reload_success") == 0.0);
     assert_eq!(daemon.metric("strongroom_config_loaded_timestamp_seconds"), loaded_at);
 
+    // One that would leave it with nothing to do is a mistake too, as it is at its start.
+    let idle = right.replace(&format!("schedule = \"{ONCE_A_YEAR}\"\n"), "");
+    world.strongroom.edit("depositor", |_| idle);
+    daemon.reload();
+    daemon.expect_log("the old one is: no source has a `schedule`");
+    assert_eq!(daemon.metric("strongroom_config_reload_success"), 0.0);
+
     // The same source anew under another name, and another schedule for the first one.
     let second = right.split_once("[[source]]").unwrap().1.replace("\"app\"", "\"second\"");
     let second = second.replace(ONCE_A_YEAR, EVERY_OTHER_SECOND);

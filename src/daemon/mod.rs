@@ -146,9 +146,6 @@ pub async fn health(orders: Orders, clock: Clock) -> Result<Health, CatalogError
 
 /// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), DaemonError> {
-    if orders.charges.iter().all(|charge| charge.timing.schedule.is_none()) {
-        return Err(DaemonError::NothingToDo);
-    }
     let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut daemon = Daemon::new(orders, clock).await?;
@@ -208,6 +205,9 @@ impl Daemon {
 
     /// Makes `orders` the ones that are in force, or changes nothing.
     async fn take_over(&mut self, orders: Orders) -> Result<(), DaemonError> {
+        if orders.charges.iter().all(|charge| charge.timing.schedule.is_none()) {
+            return Err(DaemonError::NothingToDo);
+        }
         let now = self.clock.now();
         let catalog = Catalog::open(&self.state_dir, now).await?;
         let mut expected = Vec::new();
