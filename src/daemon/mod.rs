@@ -375,7 +375,8 @@ impl Daemon {
     /// Stops every run in good order and waits for it, within limits.
     async fn end(mut self) {
         tracing::info!(running = self.runs.len(), "stopping: deposits under way are finished, nothing new begins");
-        self.supervisor.stopping(STOP_WITHIN);
+        // Runs first, then alerts, then pings.
+        self.supervisor.stopping(STOP_WITHIN + 2 * TELL_WITHIN);
         self.stop.cancel();
         let waiting = async {
             while let Some(ended) = self.runs.join_next_with_id().await {
