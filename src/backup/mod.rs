@@ -235,8 +235,9 @@ impl Attempt<'_> {
         };
         let (dump, deposited) = tokio::join!(dumping, self.deposit_all(&lanes, packed));
         let (mut dump, packed_bytes) = match (dump, deposited) {
-            // The dump ended because nobody took its segments any more: each vault's own error says why.
-            (Err(BackupError::Source(PostgresError::NoTaker)), Err(BackupError::NoVaultLeft)) => {
+            // Each vault's own error says why, whether the dump ended because nobody took its segments any more, or had
+            // handed the last of them over.
+            (Ok(_) | Err(BackupError::Source(PostgresError::NoTaker)), Err(BackupError::NoVaultLeft)) => {
                 vaults.extend(lanes.into_iter().map(Lane::into_failure));
                 return self.report_nothing(backup, started_at, vaults).await;
             }

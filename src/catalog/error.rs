@@ -67,6 +67,19 @@ impl Explain for CatalogError {
         }
     }
 
+    /// The next run opens the catalog anew, and sets aside what cannot be read.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unusable { .. } | Self::Refused { .. } | Self::Newer { .. } => false,
+            Self::DiskFull { .. }
+            | Self::Occupied { .. }
+            | Self::Replaced { .. }
+            | Self::Damaged { .. }
+            | Self::Failed { .. }
+            | Self::Busy(_) => true,
+        }
+    }
+
     fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Unusable { .. } | Self::Refused { .. } => {

@@ -72,6 +72,12 @@ fn say(report: &Report) {
         let hint = error.hint().unwrap_or_default();
         tracing::error!(%source, %backup, vault, error = with_causes(error), hint, "NOT sealed in this vault");
     }
+    for (vault, note) in report.vaults.iter().flat_map(|vault| vault.notes.iter().map(|note| (&vault.vault, note))) {
+        tracing::warn!(%source, %backup, vault, "{note}");
+    }
+    for warning in &report.warnings {
+        tracing::warn!(%source, %backup, "{warning}");
+    }
     for suspicion in &report.suspicions {
         tracing::error!(%source, %backup, suspicion, "SUSPECT: sealed, and not counted as good");
     }

@@ -136,9 +136,6 @@ pub async fn health(orders: Orders, clock: Clock) -> Result<Health, CatalogError
 
 /// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), DaemonError> {
-    if orders.charges.iter().all(|charge| charge.timing.schedule.is_none()) {
-        return Err(DaemonError::NothingToDo);
-    }
     let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut daemon = Daemon::new(orders, clock).await?;
@@ -309,7 +306,8 @@ impl Daemon {
     /// Stops every run in good order and waits for it, within limits.
     async fn end(mut self) {
         tracing::info!(running = self.runs.len(), "stopping: deposits under way are finished, nothing new begins");
-        self.supervisor.stopping(STOP_WITHIN);
+        // Runs first, then alerts, then pings.
+        self.supervisor.stopping(STOP_WITHIN + 2 * TELL_WITHIN);
         self.stop.cancel();
         let waiting = async {
             while let Some(ended) = self.runs.join_next_with_id().await {

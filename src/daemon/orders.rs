@@ -18,6 +18,9 @@ pub struct Pages {
 impl Daemon {
     /// Makes `orders` the ones that are in force, or changes nothing.
     pub(super) async fn take_over(&mut self, orders: Orders) -> Result<(), DaemonError> {
+        if orders.charges.iter().all(|charge| charge.timing.schedule.is_none()) {
+            return Err(DaemonError::NothingToDo);
+        }
         let now = self.clock.now();
         let catalog = Catalog::open(&self.state_dir, now).await?;
         let mut expected = Vec::new();

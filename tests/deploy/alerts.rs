@@ -8,7 +8,7 @@ const RULES: [&str; 2] = ["strongroom.rules.yml", "strongroom-cronjob.rules.yml"
 const TESTS: [&str; 2] = ["tests.yml", "tests-days.yml"];
 
 fn promtool(arguments: &[&str]) -> Command {
-    let mut command = Command::new(cache().join("promtool/promtool"));
+    let mut command = Command::new(cache().join("prometheus/promtool"));
     command.args(arguments).current_dir(deployed("prometheus"));
     command
 }

@@ -4,10 +4,16 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of it")]
 
+mod daemon;
+mod ear;
+mod hold;
 mod postgres;
 mod program;
 mod scratch;
 
+pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
+pub use ear::{Ear, Heard};
+pub use hold::{Hung, Migration, PARTITIONED};
 pub use postgres::{Dump, Postgres, succeed};
 pub use program::{Installation, Ran, strongroom};
 pub use scratch::{Janitor, Scratch};
@@ -59,6 +65,16 @@ impl World {
 
     pub fn url(&self, database: &str) -> String {
         self.postgres.url("postgres", database)
+    }
+
+    /// How many sessions the role that dumps has on the server, in whichever database, and how many of them hold a
+    /// snapshot or a lock that outlives a statement: `0 0 0` is nobody.
+    pub fn sessions(&self) -> String {
+        self.psql(
+            "SELECT count(*) || ' ' || count(backend_xmin) || ' ' ||
+                    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory')
+             FROM pg_stat_activity WHERE usename = 'strongroom'",
+        )
     }
 
     /// Takes a backup, insists that it is sealed, and gives its id.

@@ -16,6 +16,7 @@ pub struct Postgres {
     pub programs: PathBuf,
     pub socket: PathBuf,
     port: u16,
+    options: Vec<String>,
     postmaster: Child,
 }
 
@@ -39,16 +40,33 @@ impl Postgres {
         succeed(initdb.args(locale).current_dir("/"));
         prepare(&folder.join("data"));
 
+        let options: Vec<String> = options.iter().map(ToString::to_string).collect();
+        let postmaster = Self::serve(&programs, folder, port, &options);
+        let mut postgres = Self { programs, socket: folder.to_owned(), port, options, postmaster };
+        postgres.wait_until_ready();
+        postgres
+    }
+
+    fn serve(programs: &Path, folder: &Path, port: u16, options: &[String]) -> Child {
         let log = File::create(folder.join("log")).unwrap();
         // The kernel tells the server when we are gone. SIGQUIT is its immediate shutdown.
         let mut server = Self::as_server(&["--pdeathsig=QUIT"]);
         server.arg(programs.join("postgres")).arg("-D").arg(folder.join("data")).args(["-k"]).arg(folder);
         server.args(["-c", "fsync=off", "-p", &port.to_string()]).args(options);
         server.current_dir("/").stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-        let postmaster = server.spawn().expect("setpriv (util-linux) runs");
-        let mut postgres = Self { programs, socket: folder.to_owned(), port, postmaster };
-        postgres.wait_until_ready(&folder.join("log"));
-        postgres
+        server.spawn().expect("setpriv (util-linux) runs")
+    }
+
+    /// Ends the server as a crash does; [`Self::start_again`] recovers it.
+    pub fn stop(&mut self) {
+        let pid = rustix::process::Pid::from_child(&self.postmaster);
+        let _ended_already = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
+        drop(self.postmaster.wait()); // whatever it says of its end: it is gone
+    }
+
+    pub fn start_again(&mut self) {
+        self.postmaster = Self::serve(&self.programs, &self.socket, self.port, &self.options);
+        self.wait_until_ready();
     }
 
     /// The user that Debian's package makes for the server, where we are root, and ourselves where we are not.
@@ -61,11 +79,12 @@ impl Postgres {
         command
     }
 
-    fn wait_until_ready(&mut self, log: &Path) {
+    fn wait_until_ready(&mut self) {
+        let log = self.socket.join("log");
         let began = Instant::now();
         while !self.command("pg_isready", "postgres").output().unwrap().status.success() {
             let ended = self.postmaster.try_wait().unwrap();
-            let said = || std::fs::read_to_string(log).unwrap_or_default();
+            let said = || std::fs::read_to_string(&log).unwrap_or_default();
             assert!(ended.is_none() && began.elapsed() < PATIENCE, "PostgreSQL does not start: {ended:?}\n{}", said());
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -135,9 +154,7 @@ impl Postgres {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let pid = rustix::process::Pid::from_child(&self.postmaster);
-        let _ended_already = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
-        drop(self.postmaster.wait()); // only we wait for it, and once
+        self.stop();
     }
 }
 

@@ -108,6 +108,30 @@ impl Installation {
         super::text(&json, "/sources/0/backup")
     }
 
+    /// What `history` says: `runs` and `absences`, the newest first.
+    #[track_caller]
+    pub fn history(&self) -> Value {
+        self.run("depositor", &["history", "--json", "--limit", "1000"]).exits(0).json()
+    }
+
+    /// The runs of `source` that have ended, the oldest first.
+    #[track_caller]
+    pub fn ended(&self, source: &str) -> Vec<Value> {
+        let mut history = self.history();
+        let Value::Array(mut runs) = history["runs"].take() else { panic!("no runs in {history:#}") };
+        runs.retain(|run| run["source"] == source && !run["ended"].is_null());
+        runs.reverse();
+        runs
+    }
+
+    /// Waits until as many runs of `source` as `count` have ended; gives them, the oldest first.
+    #[track_caller]
+    pub fn until_ended(&self, source: &str, count: usize) -> Vec<Value> {
+        super::until(&format!("{count} runs that have ended"), || {
+            Some(self.ended(source)).filter(|runs| runs.len() >= count)
+        })
+    }
+
     /// What `list` says of the first source in the first vault.
     #[track_caller]
     pub fn list(&self, role: &str) -> Value {

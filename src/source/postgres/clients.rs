@@ -22,6 +22,10 @@ pub struct Clients {
 const USUAL: [&str; 5] =
     ["/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/usr/local/pgsql/bin", "/usr/local/bin"];
 
+/// As our own sessions have it: the server notices soon that we are gone, and gives up the snapshot that holds vacuum
+/// back. A platform that cannot do it goes on without.
+const WATCHFUL: &str = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=3";
+
 impl Clients {
     /// The programs of exactly `major`, else of the nearest newer one: an older pg_dump would refuse or lose things.
     pub async fn find(major: u32, client_path: &[PathBuf]) -> Result<Self, PostgresError> {
@@ -56,7 +60,7 @@ impl Clients {
         set("PGDATABASE", &address.database);
         set("PGAPPNAME", "strongroom");
         set("PGCONNECT_TIMEOUT", "15");
-        set("PGOPTIONS", "-c timezone=UTC -c bytea_output=hex -c lc_monetary=C -c jit=off");
+        set("PGOPTIONS", &format!("-c timezone=UTC -c bytea_output=hex -c lc_monetary=C -c jit=off {WATCHFUL}"));
         match &address.tls {
             Tls::Off => set("PGSSLMODE", "disable"),
             Tls::Unverified => set("PGSSLMODE", "require"),
