@@ -1,5 +1,7 @@
 //! rgw: a throwaway Ceph RADOS Gateway, a real S3 server with Object Lock, with users of an account as on AWS.
 
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
 use crate::support::{Installation, Janitor, PRODUCTION, Ran, Scratch, World, cache, succeed};
 use aws_sdk_s3::{
     Client, Config,
