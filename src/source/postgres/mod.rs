@@ -8,6 +8,7 @@ mod clients;
 mod compare;
 mod connect;
 mod copy;
+mod cuts;
 mod dump;
 mod error;
 mod globals;
