@@ -24,7 +24,7 @@ pub use address::BadAddress;
 pub use choice::{Choice, choose};
 pub use compare::{Difference, compare};
 pub use connect::text_encoding;
-pub use dump::{dump, look};
+pub use dump::{Dumped, dump, look};
 pub use error::PostgresError;
 pub use load::{Segments, load};
 pub use tables::qualified;
