@@ -36,7 +36,7 @@ const SHRINKING_BYTES_MIN: u64 = 64 << 10;
 /// What a backup looked like, as far as the next one is compared with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Portrait {
-    /// By `schema.table`.
+    /// By `schema.table`; partitions, which come and go, under the name of the whole.
     pub tables: BTreeMap<String, Shape>,
 }
 

@@ -154,7 +154,7 @@ fn portrait(shared: &Shared, read: &BTreeMap<usize, TableRead>) -> Portrait {
     let mut portrait = Portrait::default();
     for (index, claim) in shared.tables.iter().enumerate() {
         let TableRead { fingerprint, raw_bytes, redundancy } = read.get(&index).copied().unwrap_or_default();
-        portrait.add(&format!("{}.{}", claim.schema, claim.name), Shape { rows: fingerprint.rows, bytes: raw_bytes, redundancy });
+        portrait.add(&claim.family, Shape { rows: fingerprint.rows, bytes: raw_bytes, redundancy });
     }
     portrait
 }

@@ -25,6 +25,8 @@ pub struct Claim {
     pub name: String,
     /// Quoted names in attribute order, without generated columns; may be empty.
     pub columns: String,
+    /// `schema.table` of the topmost partitioned table that it is a part of; its own where it is none.
+    pub family: String,
 }
 
 impl Claim {
@@ -71,12 +73,14 @@ WITH RECURSIVE hashed AS (
   SELECT oid FROM hashed UNION SELECT i.inhrelid FROM pg_inherits i JOIN unsafe u ON i.inhparent = u.oid
 ), described AS (
   SELECT c.*, n.nspname, coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '') AS columns
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '') AS columns,
+    (SELECT m.nspname::text || '.' || w.relname::text FROM pg_class w JOIN pg_namespace m ON m.oid = w.relnamespace
+      WHERE w.oid = coalesce(pg_partition_root(c.oid), c.oid)) AS family
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 )";
 
 const CLAIMS: &str = "
-SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns
+SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns, c.family
 FROM described c JOIN pg_am am ON am.oid = c.relam
 WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u') AND am.amname = 'heap' AND c.relfilenode <> 0
   AND c.nspname !~ '^pg_' AND c.nspname <> 'information_schema'
@@ -87,7 +91,7 @@ ORDER BY c.oid";
 
 /// The topmost partitioned tables whose leaves stay with pg_dump: fingerprinted through the root.
 const WITNESSES: &str = "
-SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns
+SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns, c.family
 FROM described c WHERE c.oid IN (SELECT oid FROM hashed)
   AND NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid AND i.inhparent IN (SELECT oid FROM unsafe))
 ORDER BY c.oid";
@@ -108,6 +112,7 @@ async fn listed(client: &Client, query: &str, step: &'static str) -> Result<Vec<
         schema: row.get(2),
         name: row.get(3),
         columns: row.get(4),
+        family: row.get(5),
     };
     Ok(rows.iter().map(claim).collect())
 }
@@ -193,7 +198,14 @@ mod tests {
     }
 
     fn claims(count: u32) -> Vec<Claim> {
-        let claim = |oid| Claim { oid, relfilenode: oid, schema: "s".into(), name: "t".into(), columns: "a".into() };
+        let claim = |oid| Claim {
+            oid,
+            relfilenode: oid,
+            schema: "s".into(),
+            name: "t".into(),
+            columns: "a".into(),
+            family: "s.t".into(),
+        };
         (16_384..16_384 + count).map(claim).collect()
     }
 
