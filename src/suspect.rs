@@ -17,7 +17,7 @@ pub struct Thresholds {
     pub bytes_lost_percent: u32,
     /// How much of what compression saves beyond counting letters may be gone: see [`Redundancy`].
     pub compression_lost_percent: u32,
-    /// Tables that come, go, fill and empty by nature: `schema.table`, or `schema.*`.
+    /// Tables that come, go, fill and empty by nature: `schema.table`, or how their names begin and `*`.
     pub ignore: Vec<String>,
 }
 
@@ -138,7 +138,7 @@ pub fn judge(good: &Portrait, now: &Portrait, thresholds: &Thresholds) -> Vec<Su
         }
     }
     // A whole database of tables too small to be judged alone.
-    if found.is_empty() && thresholds.ignore.is_empty() && rows_before >= ROWS_MIN && rows_now == 0 {
+    if found.is_empty() && rows_before >= ROWS_MIN && rows_now == 0 {
         found.push(Suspicion::Emptied { table: "the whole database".to_owned(), rows: rows_before });
     }
     found.extend(scrambled("small tables together", small_before, small_now, thresholds));
@@ -175,9 +175,9 @@ fn lost_percent(from: u64, to: u64) -> u32 {
 }
 
 fn ignored(table: &str, ignore: &[String]) -> bool {
-    ignore.iter().any(|pattern| {
-        let whole_schema = pattern.strip_suffix('*').filter(|schema| schema.ends_with('.'));
-        pattern == table || whole_schema.is_some_and(|schema| table.starts_with(schema))
+    ignore.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => table.starts_with(beginning),
+        None => pattern == table,
     })
 }
 
@@ -227,12 +227,21 @@ mod tests {
         let good = portrait(&[("s.a", 5, 50, 50), ("s.b", 7, 70, 70)]);
         assert_eq!(words(&good, &portrait(&[("s.a", 0, 0, 0), ("s.b", 0, 0, 0)])), ["emptied"]);
         assert_eq!(words(&good, &portrait(&[("s.a", 0, 0, 0), ("s.b", 7, 70, 70)])), [""; 0]);
+        // Those that are left out are no witnesses.
+        let ignoring = Thresholds { ignore: vec!["s.jobs".to_owned()], ..Thresholds::default() };
+        let wiped = portrait(&[("s.a", 0, 0, 0), ("s.b", 0, 0, 0), ("s.jobs", 9, 90, 90)]);
+        assert_eq!(judge(&good, &wiped, &ignoring).len(), 1);
     }
 
     #[test]
     fn tables_that_empty_by_nature_can_be_named() {
-        let good = portrait(&[("s.jobs", 500, 50, 50), ("cache.a", 7000, 70, 70), ("cached.b", 70, 7, 7)]);
-        let ignore = vec!["s.jobs".to_owned(), "cache.*".to_owned()];
+        let good = portrait(&[
+            ("s.jobs", 500, 50, 50),
+            ("s.tmp_1", 500, 50, 50),
+            ("cache.a", 7000, 70, 70),
+            ("cached.b", 70, 7, 7),
+        ]);
+        let ignore = ["s.jobs", "s.tmp_*", "cache.*"].map(str::to_owned).to_vec();
         let found = judge(&good, &Portrait::default(), &Thresholds { ignore, ..Thresholds::default() });
         assert_eq!(found, [Suspicion::TableGone { table: "cached.b".to_owned(), rows: 70 }]);
     }
