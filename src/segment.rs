@@ -42,7 +42,7 @@ impl Packer {
         namer.update(format!("strongroom 1 {} {} ", stream.word(), self.recipients.names().join(",")).as_bytes());
         Ok(Packing {
             stream,
-            writer: zstd::Encoder::new(encrypted, ZSTD_LEVEL)?,
+            writer: zstd::Encoder::new(Counted { inner: encrypted, bytes: 0 }, ZSTD_LEVEL)?,
             namer,
             plaintext: blake3::Hasher::new(),
             raw_bytes: 0,
@@ -60,7 +60,7 @@ impl Packer {
 /// A segment that is being filled.
 pub struct Packing {
     stream: Stream,
-    writer: zstd::Encoder<'static, age::stream::StreamWriter<Vec<u8>>>,
+    writer: zstd::Encoder<'static, Counted<age::stream::StreamWriter<Vec<u8>>>>,
     namer: SegmentNamer,
     plaintext: blake3::Hasher,
     raw_bytes: u64,
@@ -78,8 +78,14 @@ impl Packing {
         usize::try_from(self.raw_bytes).expect("a segment fits in memory")
     }
 
+    /// Packs what was written until now to its end; gives how many bytes all of it has become.
+    pub fn flush(&mut self) -> io::Result<u64> {
+        self.writer.flush()?;
+        Ok(self.writer.get_ref().bytes)
+    }
+
     pub fn finish(self, ordinal: u32, pieces: Vec<Piece>) -> io::Result<PackedSegment> {
-        let packed = self.writer.finish()?.finish()?;
+        let packed = self.writer.finish()?.inner.finish()?;
         Ok(PackedSegment {
             id: self.namer.finish(),
             md5: Md5::of(&packed),
@@ -93,6 +99,24 @@ impl Packing {
                 pieces,
             },
         })
+    }
+}
+
+/// Counts what passes.
+struct Counted<W> {
+    inner: W,
+    bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

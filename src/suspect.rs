@@ -3,7 +3,10 @@
 //! A suspect backup is sealed all the same: it may be the truth. It is never counted as the last good one, so that
 //! neither an attacker nor an accident can make everybody look at an empty database and see a fresh backup.
 
-use crate::manifest::{Closed, Contents, Stream};
+mod redundancy;
+
+pub use redundancy::{ByteCounts, Redundancy};
+
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -12,9 +15,9 @@ use std::{collections::BTreeMap, fmt};
 pub struct Thresholds {
     pub rows_lost_percent: u32,
     pub bytes_lost_percent: u32,
-    /// How much of what compression saved may be gone: 50 lets data that packed to 20 % pack to 60 %.
+    /// How much of what compression saves beyond counting letters may be gone: see [`Redundancy`].
     pub compression_lost_percent: u32,
-    /// Tables that come, go, fill and empty by nature: `schema.table`, or `schema.*`.
+    /// Tables that come, go, fill and empty by nature: `schema.table`, or how their names begin and `*`.
     pub ignore: Vec<String>,
 }
 
@@ -29,30 +32,21 @@ const ROWS_MIN: u64 = 10;
 /// Below these, a table that shrinks without emptying says little.
 const SHRINKING_ROWS_MIN: u64 = 100;
 const SHRINKING_BYTES_MIN: u64 = 64 << 10;
-/// Less text than this packs too unevenly to compare.
-const PACKED_FROM_BYTES_MIN: u64 = 64 << 10;
 
 /// What a backup looked like, as far as the next one is compared with it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Portrait {
-    /// By `schema.table`.
+    /// By `schema.table`; partitions, which come and go, under the name of the whole.
     pub tables: BTreeMap<String, Shape>,
-    /// Segments that hold one table alone tell how it packs; all others tell it together.
-    pub mixed: Packing,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub rows: u64,
     /// Of COPY text.
     pub bytes: u64,
-    pub packing: Packing,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Packing {
-    pub raw_bytes: u64,
-    pub packed_bytes: u64,
+    #[serde(default)]
+    pub redundancy: Redundancy,
 }
 
 /// One reason to look at a backup before trusting it.
@@ -77,7 +71,7 @@ pub enum Suspicion {
         from: u64,
         to: u64,
     },
-    /// Percent of the plain text that is left after packing.
+    /// Percent that packing leaves of what random text of the same letters would pack to.
     Scrambled {
         table: String,
         from_percent: u64,
@@ -107,45 +101,18 @@ impl fmt::Display for Suspicion {
             Self::BytesCollapsed { table, from, to } => write!(f, "{table} fell from {from} bytes of text to {to}"),
             Self::Scrambled { table, from_percent, to_percent } => write!(
                 f,
-                "{table} packed to {from_percent} % and now to {to_percent} %: is somebody encrypting the data?"
+                "{table} packed to {from_percent} % of what random text would need, and now to {to_percent} %: is somebody encrypting the data?"
             ),
         }
     }
 }
 
 impl Portrait {
-    /// `packed_bytes` gives each segment's size after packing.
-    pub fn of(closed: &Closed, packed_bytes: impl Fn(&Contents) -> u64) -> Self {
-        let name = |index: usize| format!("{}.{}", closed.tables[index].schema, closed.tables[index].name);
-        let shape = |index: usize| Shape {
-            rows: closed.tables[index].fingerprint.rows,
-            bytes: closed.tables[index].raw_bytes,
-            packing: Packing::default(),
-        };
-        let mut tables: BTreeMap<_, _> = (0..closed.tables.len()).map(|index| (name(index), shape(index))).collect();
-        let mut mixed = Packing::default();
-        for segment in closed.segments.iter().filter(|segment| segment.stream == Stream::Data) {
-            let mut held = segment.pieces.iter().filter(|piece| piece.rows > 0).map(|piece| piece.table);
-            let alone = held.next().filter(|first| held.all(|other| other == *first));
-            let table = alone.and_then(|table| tables.get_mut(&name(table as usize)));
-            table.map_or(&mut mixed, |shape| &mut shape.packing).add(segment.raw_bytes, packed_bytes(segment));
-        }
-        Self { tables, mixed }
-    }
-
-    fn rows(&self) -> u64 {
-        self.tables.values().map(|shape| shape.rows).sum()
-    }
-}
-
-impl Packing {
-    fn add(&mut self, raw_bytes: u64, packed_bytes: u64) {
-        self.raw_bytes += raw_bytes;
-        self.packed_bytes += packed_bytes;
-    }
-
-    fn percent(self) -> Option<u64> {
-        (self.raw_bytes >= PACKED_FROM_BYTES_MIN).then(|| self.packed_bytes.saturating_mul(100) / self.raw_bytes)
+    pub fn add(&mut self, table: &str, shape: Shape) {
+        let whole = self.tables.entry(table.to_owned()).or_default();
+        whole.rows += shape.rows;
+        whole.bytes += shape.bytes;
+        whole.redundancy.add(shape.redundancy);
     }
 }
 
@@ -153,19 +120,29 @@ impl Packing {
 /// last good backup looked like.
 pub fn judge(good: &Portrait, now: &Portrait, thresholds: &Thresholds) -> Vec<Suspicion> {
     let mut found = Vec::new();
+    let (mut rows_before, mut rows_now) = (0, 0);
+    let (mut small_before, mut small_now) = (Redundancy::default(), Redundancy::default());
     for (table, was) in good.tables.iter().filter(|(table, _)| !ignored(table, &thresholds.ignore)) {
-        match now.tables.get(table) {
-            None if was.rows == 0 => {}
-            None => found.push(Suspicion::TableGone { table: table.clone(), rows: was.rows }),
-            Some(is) => found.extend(shrunk(table, *was, *is, thresholds)),
+        rows_before += was.rows;
+        let Some(is) = now.tables.get(table) else {
+            let held_rows = was.rows > 0;
+            found.extend(held_rows.then(|| Suspicion::TableGone { table: table.clone(), rows: was.rows }));
+            continue;
+        };
+        rows_now += is.rows;
+        found.extend(shrunk(table, *was, *is, thresholds));
+        let (before, after) = (was.redundancy, is.redundancy);
+        let small = before.percent_left().is_none() || after.percent_left().is_none();
+        if small && after.unordered_bytes > 0 {
+            small_before.add(before);
+            small_now.add(after.as_large_as(before));
         }
     }
     // A whole database of tables too small to be judged alone.
-    let (from, to) = (good.rows(), now.rows());
-    if found.is_empty() && thresholds.ignore.is_empty() && from >= ROWS_MIN && to == 0 {
-        found.push(Suspicion::Emptied { table: "the whole database".to_owned(), rows: from });
+    if found.is_empty() && rows_before >= ROWS_MIN && rows_now == 0 {
+        found.push(Suspicion::Emptied { table: "the whole database".to_owned(), rows: rows_before });
     }
-    found.extend(scrambled("small tables together", good.mixed, now.mixed, thresholds));
+    found.extend(scrambled("small tables together", small_before, small_now, thresholds));
     found
 }
 
@@ -180,12 +157,12 @@ fn shrunk(table: &str, was: Shape, is: Shape, thresholds: &Thresholds) -> Option
     if was.bytes >= SHRINKING_BYTES_MIN && lost_percent(was.bytes, is.bytes) >= thresholds.bytes_lost_percent {
         return Some(Suspicion::BytesCollapsed { table: table_named, from: was.bytes, to: is.bytes });
     }
-    scrambled(table, was.packing, is.packing, thresholds)
+    scrambled(table, was.redundancy, is.redundancy, thresholds)
 }
 
 /// Compression saves the more, the more order there is in data; ciphertext has none. So much of the saving is gone.
-fn scrambled(table: &str, was: Packing, is: Packing, thresholds: &Thresholds) -> Option<Suspicion> {
-    let (from_percent, to_percent) = (was.percent()?, is.percent()?);
+fn scrambled(table: &str, was: Redundancy, is: Redundancy, thresholds: &Thresholds) -> Option<Suspicion> {
+    let (from_percent, to_percent) = (was.percent_left()?, is.percent_left()?);
     let saved = 100_u64.saturating_sub(from_percent);
     let saves = 100_u64.saturating_sub(to_percent);
     // What hardly packed before can hardly pack worse.
@@ -199,9 +176,9 @@ fn lost_percent(from: u64, to: u64) -> u32 {
 }
 
 fn ignored(table: &str, ignore: &[String]) -> bool {
-    ignore.iter().any(|pattern| {
-        let whole_schema = pattern.strip_suffix('*').filter(|schema| schema.ends_with('.'));
-        pattern == table || whole_schema.is_some_and(|schema| table.starts_with(schema))
+    ignore.iter().any(|pattern| match pattern.strip_suffix('*') {
+        Some(beginning) => table.starts_with(beginning),
+        None => pattern == table,
     })
 }
 
@@ -211,10 +188,11 @@ mod tests {
 
     fn portrait(tables: &[(&str, u64, u64, u64)]) -> Portrait {
         let shape = |&(name, rows, bytes, packed): &(&str, u64, u64, u64)| {
-            let packing = Packing { raw_bytes: bytes, packed_bytes: packed };
-            (name.to_owned(), Shape { rows, bytes, packing })
+            // Plain text's letters need about 60 % by themselves.
+            let redundancy = Redundancy { unordered_bytes: bytes * 6 / 10, packed_bytes: packed };
+            (name.to_owned(), Shape { rows, bytes, redundancy })
         };
-        Portrait { tables: tables.iter().map(shape).collect(), mixed: Packing::default() }
+        Portrait { tables: tables.iter().map(shape).collect() }
     }
 
     fn words(good: &Portrait, now: &Portrait) -> Vec<&'static str> {
@@ -237,7 +215,7 @@ mod tests {
             ("DELETE of most rows", now(&[("s.orders", 20_000, 3 * MB, MB)]), &["rows-collapsed"]),
             ("DROP TABLE", now(&[]), &["table-gone"]),
             ("all texts set to ''", now(&[("s.orders", 50_000, 3 * MB, MB)]), &["bytes-collapsed"]),
-            ("ciphertext instead of text", now(&[("s.orders", 50_000, 9 * MB, 7 * MB)]), &["scrambled"]),
+            ("ciphertext instead of text", now(&[("s.orders", 50_000, 9 * MB, 5 * MB)]), &["scrambled"]),
             ("an empty database", Portrait::default(), &["table-gone"; 3]),
         ];
         for (what, now, expected) in cases {
@@ -250,12 +228,21 @@ mod tests {
         let good = portrait(&[("s.a", 5, 50, 50), ("s.b", 7, 70, 70)]);
         assert_eq!(words(&good, &portrait(&[("s.a", 0, 0, 0), ("s.b", 0, 0, 0)])), ["emptied"]);
         assert_eq!(words(&good, &portrait(&[("s.a", 0, 0, 0), ("s.b", 7, 70, 70)])), [""; 0]);
+        // Those that are left out are no witnesses.
+        let ignoring = Thresholds { ignore: vec!["s.jobs".to_owned()], ..Thresholds::default() };
+        let wiped = portrait(&[("s.a", 0, 0, 0), ("s.b", 0, 0, 0), ("s.jobs", 9, 90, 90)]);
+        assert_eq!(judge(&good, &wiped, &ignoring).len(), 1);
     }
 
     #[test]
     fn tables_that_empty_by_nature_can_be_named() {
-        let good = portrait(&[("s.jobs", 500, 50, 50), ("cache.a", 7000, 70, 70), ("cached.b", 70, 7, 7)]);
-        let ignore = vec!["s.jobs".to_owned(), "cache.*".to_owned()];
+        let good = portrait(&[
+            ("s.jobs", 500, 50, 50),
+            ("s.tmp_1", 500, 50, 50),
+            ("cache.a", 7000, 70, 70),
+            ("cached.b", 70, 7, 7),
+        ]);
+        let ignore = ["s.jobs", "s.tmp_*", "cache.*"].map(str::to_owned).to_vec();
         let found = judge(&good, &Portrait::default(), &Thresholds { ignore, ..Thresholds::default() });
         assert_eq!(found, [Suspicion::TableGone { table: "cached.b".to_owned(), rows: 70 }]);
     }
@@ -263,6 +250,21 @@ mod tests {
     #[test]
     fn data_that_hardly_packs_is_not_called_scrambled_for_packing_a_little_worse() {
         let images = |packed| portrait(&[("s.images", 100, 1 << 20, packed)]);
-        assert_eq!(words(&images(1_000_000), &images(1_040_000)), [""; 0]);
+        assert_eq!(words(&images(600_000), &images(630_000)), [""; 0]);
+    }
+
+    #[test]
+    fn small_tables_are_compared_with_themselves() {
+        let names: Vec<String> = (0..20).map(|number| format!("s.t{number}")).collect();
+        let tables = |packed| -> Vec<_> { names.iter().map(|name| (name.as_str(), 50, 10_000, packed)).collect() };
+        let good = portrait(&tables(2000));
+        assert_eq!(words(&good, &portrait(&tables(6000))), ["scrambled"]);
+        // Who encrypts small ones into large ones is seen all the same.
+        let larger: Vec<_> = names.iter().map(|name| (name.as_str(), 50, 60_000, 36_000)).collect();
+        assert_eq!(words(&good, &portrait(&larger)), ["scrambled"]);
+        // What is new, and one that has grown large, say little of those that stayed.
+        let others = [("s.new", 900, 100_000, 60_000), ("s.t0", 900, 100_000, 60_000)];
+        let now = portrait(&[&tables(2000)[1..], &others].concat());
+        assert_eq!(words(&good, &now), [""; 0]);
     }
 }

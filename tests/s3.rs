@@ -17,56 +17,15 @@ use aws_sdk_s3::{
         VersioningConfiguration,
     },
 };
-use rgw::{Keys, Rgw};
+use rgw::{Bucket, Keys, Rgw};
 use std::{
     fs,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use support::{Installation, PRODUCTION, Ran, World, text};
+use support::{PRODUCTION, World, text};
 
 const TERM_DAYS: i32 = 35;
 const LOCKED: rgw::Lock = Some((Mode::Compliance, TERM_DAYS));
-
-/// A database with something of everything, and a program set up for one bucket.
-struct Bucket<'a> {
-    world: &'a World,
-    strongroom: Installation,
-}
-
-impl<'a> Bucket<'a> {
-    /// Configurations for `bucket`, each role with `keys`.
-    fn new(world: &'a World, server: &Rgw, bucket: &str, keys: &Keys) -> Self {
-        let source = format!("app={}", world.postgres.url("strongroom", PRODUCTION));
-        let vault = format!("offsite=s3://{bucket}/prod");
-        let endpoint = server.endpoint();
-        let options = ["--source", &source, "--vault", &vault, "--endpoint", &endpoint, "--term", "35d"];
-        let folder = world.scratch.path().join(format!("strongroom-{bucket}"));
-        let this = Self { world, strongroom: Installation::new(&folder, &options, &world.postgres.programs) };
-        for role in ["depositor", "inspector", "restorer"] {
-            this.fill_in(role, keys);
-        }
-        this
-    }
-
-    fn fill_in(&self, role: &str, keys: &Keys) {
-        let text = format!("access_key_id = {:?}\nsecret_access_key = {:?}\n", keys.id, keys.secret);
-        fs::write(self.strongroom.path(&format!("keys/{role}.toml")), text).unwrap();
-    }
-
-    fn restore(&self, database: &str, options: &[&str]) -> Ran {
-        let to = self.world.url(database);
-        self.strongroom.run("restorer", &[&["restore", "app", "--to", &to], options].concat())
-    }
-
-    /// Restores the newest backup, and insists that pg_dump sees no difference.
-    #[track_caller]
-    fn comes_back(&self, database: &str) -> Ran {
-        let ran = self.restore(database, &[]).exits(0);
-        let whole: &[&str] = &["--create"];
-        self.world.postgres.dump(PRODUCTION, whole).assert_equal(&self.world.postgres.dump(database, whole));
-        ran
-    }
-}
 
 fn world() -> World {
     let world = World::with_postgres(15);

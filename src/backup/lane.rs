@@ -138,6 +138,7 @@ impl Lane<'_> {
                 // A vault that does not know the version any more, or will not say: what is sent anew needs neither.
                 Err(error) => self.sent_anew(segment, &error),
             }
+            self.record.forget(segment.id).await?;
         }
         let receipt = in_time(self.patience, self.depositor, self.depositor.deposit(source, segment)).await?;
         self.sent.fetch_add(receipt.size, Relaxed);

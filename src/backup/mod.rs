@@ -13,19 +13,18 @@ use crate::{
     clock::{Clock, SignedDuration},
     failure::{Explain, Kind, with_causes},
     layout::{BackupId, SourceName},
-    manifest::{DraftError, DumpComplete, Stream},
+    manifest::{DraftError, DumpComplete},
     progress::Progress,
     role::{Depositor, RoleError},
     run::{self, Phase, Trigger},
     segment::{PackedSegment, Packer},
-    source::postgres::{self, PostgresError, PostgresSettings},
+    source::postgres::{self, Dumped, PostgresError, PostgresSettings},
     suspect::{self, Portrait, Suspicion, Thresholds},
 };
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use limits::Reached;
 use std::{
-    collections::BTreeMap,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -234,7 +233,7 @@ impl Attempt<'_> {
             }
         };
         let (dump, deposited) = tokio::join!(dumping, self.deposit_all(&lanes, packed));
-        let (mut dump, packed_bytes) = match (dump, deposited) {
+        let (Dumped { complete: mut dump, portrait }, deposited) = match (dump, deposited) {
             // Each vault's own error says why, whether the dump ended because nobody took its segments any more, or had
             // handed the last of them over.
             (Ok(_) | Err(BackupError::Source(PostgresError::NoTaker)), Err(BackupError::NoVaultLeft)) => {
@@ -243,11 +242,10 @@ impl Attempt<'_> {
             }
             (dump, deposited) => (dump?, deposited?),
         };
-        if packed_bytes.len() < dump.closed().segments.len() && self.stop.is_cancelled() {
+        if deposited < dump.closed().segments.len() && self.stop.is_cancelled() {
             return Err(BackupError::Stopped);
         }
 
-        let portrait = Portrait::of(dump.closed(), |segment| packed_bytes[&(segment.stream, segment.ordinal)]);
         let suspicions = self.judge(&portrait).await?;
         dump.mark_suspect(words(&suspicions), suspicions.iter().map(ToString::to_string).collect());
         self.reach(Phase::Sealing).await?;
@@ -265,13 +263,13 @@ impl Attempt<'_> {
     }
 
     /// Deposits every segment in every lane that still lives, a few at a time, until the dump has no more or the run is
-    /// stopped; gives each one's packed size.
+    /// stopped; gives how many there were.
     async fn deposit_all(
         &self,
         lanes: &[Lane<'_>],
         mut packed: mpsc::Receiver<PackedSegment>,
-    ) -> Result<BTreeMap<(Stream, u32), u64>, BackupError> {
-        let mut packed_bytes = BTreeMap::new();
+    ) -> Result<usize, BackupError> {
+        let mut deposited = 0;
         let mut under_way = FuturesUnordered::new();
         let mut more = true;
         loop {
@@ -281,22 +279,20 @@ impl Attempt<'_> {
                     None => more = false,
                 },
                 () = self.stop.cancelled(), if more => more = false,
-                Some((segment, bytes)) = under_way.next() => {
-                    packed_bytes.insert(segment, bytes);
+                Some(()) = under_way.next() => {
+                    deposited += 1;
                     if lanes.iter().all(Lane::has_failed) {
                         return Err(BackupError::NoVaultLeft);
                     }
                 }
-                else => return Ok(packed_bytes),
+                else => return Ok(deposited),
             }
         }
     }
 
-    async fn deposit_in_each(&self, lanes: &[Lane<'_>], segment: PackedSegment) -> ((Stream, u32), u64) {
+    async fn deposit_in_each(&self, lanes: &[Lane<'_>], segment: PackedSegment) {
         join_all(lanes.iter().map(|lane| lane.deposit(&self.job.source, &segment))).await;
-        let packed_bytes = segment.bytes.len() as u64;
-        self.progress.moved(packed_bytes);
-        ((segment.contents.stream, segment.contents.ordinal), packed_bytes)
+        self.progress.moved(segment.bytes.len() as u64);
     }
 
     /// What looks wiped against the last good backup; nothing where there is none to compare with.

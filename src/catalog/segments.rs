@@ -57,4 +57,12 @@ impl ChainRecord {
         }
         writing.commit().await.map_err(self.store.failed())
     }
+
+    /// What we remember of a segment is not so: the next deposit is remembered, whatever its lock.
+    pub async fn forget(&self, id: SegmentId) -> Result<(), CatalogError> {
+        let mut writing = self.store.begin().await?;
+        let forget = sqlx::query("DELETE FROM segments WHERE chain = ? AND segment = ?").bind(self.id).bind(Word(id));
+        forget.execute(&mut *writing).await.map_err(self.store.failed())?;
+        writing.commit().await.map_err(self.store.failed())
+    }
 }

@@ -73,11 +73,14 @@ fn read_thresholds(found: Found<DeValue>) -> Option<Thresholds> {
     })
 }
 
-/// `schema.table` or `schema.*`: the first dot divides them, as a schema's name seldom has one.
+/// `schema.table`, `schema.*` or `schema.tmp_*`: the first dot divides them, as a schema's name seldom has one.
 fn read_patterns(found: Found<DeValue>) -> Option<Vec<String>> {
     let read = |found: Found<String>| match found.value.split_once('.') {
         Some((schema, table)) if !schema.is_empty() && !table.is_empty() => Some(found.value),
-        _ => found.refuse("`ignore` holds schema.table or schema.*", "Write \"public.jobs\", or \"cache.*\"."),
+        _ => found.refuse(
+            "`ignore` holds schema.table or schema.*",
+            "Write \"public.jobs\", \"public.tmp_*\" or \"cache.*\".",
+        ),
     };
     found.texts()?.into_iter().map(read).collect()
 }

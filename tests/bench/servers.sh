@@ -1,4 +1,4 @@
-# Sourced by run: a throwaway PostgreSQL and a throwaway Ceph gateway below $WORK, and their end.
+# Sourced by run and reuse: a throwaway PostgreSQL and a throwaway Ceph gateway below $WORK, and their end.
 
 find_postgres() { # BIN and MAJOR: the tests' 17, else what Debian 12 has
   for MAJOR in 17 15; do
@@ -63,6 +63,16 @@ s3_put() { # path, one x-amz header or nothing, body
     "$1" "$date" "$md5" "$AWS_ACCESS_KEY_ID" "$sign" "${2:+$2$'\r\n'}" "${#3}" "$3" >&3
   status=$(cat <&3); exec 3>&-
   [[ $status == HTTP/1.*\ 200* ]] || die "PUT $1: $status"
+}
+
+init() { # name, options: a folder of configurations, with two workers and the keys filled in
+  local config=$WORK/$1 role; shift
+  "$STRONGROOM" init "$config" --yes --term 1d --source "shop=postgres://strongroom@/shop?host=$PG" "$@" >/dev/null
+  printf 'workers = 2\nclient_path = ["%s"]\n' "$BIN" >>"$config/depositor.toml"
+  printf 'client_path = ["%s"]\n' "$BIN" >>"$config/restorer.toml"
+  for role in depositor inspector restorer; do
+    [ ! -e "$config/keys/$role.toml" ] || printf 'access_key_id = "%s"\nsecret_access_key = "%s"\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >"$config/keys/$role.toml"
+  done
 }
 
 clean_up() {

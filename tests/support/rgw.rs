@@ -1,6 +1,8 @@
 //! rgw: a throwaway Ceph RADOS Gateway, a real S3 server with Object Lock, with users of an account as on AWS.
 
-use crate::support::{Janitor, Scratch, cache, succeed};
+#![allow(dead_code, reason = "each test file uses its own part of it")]
+
+use crate::support::{Installation, Janitor, PRODUCTION, Ran, Scratch, World, cache, succeed};
 use aws_sdk_s3::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region},
@@ -8,6 +10,7 @@ use aws_sdk_s3::{
 };
 use std::{
     collections::BTreeMap,
+    fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     path::Path,
@@ -134,6 +137,47 @@ impl Rgw {
         stream.read_to_string(&mut answer).unwrap();
         assert!(answer.starts_with("HTTP/1.1 200"), "{parameters:?}: {answer}");
         answer
+    }
+}
+
+/// A world's database, and a program set up for one bucket.
+pub struct Bucket<'a> {
+    world: &'a World,
+    pub strongroom: Installation,
+}
+
+impl<'a> Bucket<'a> {
+    /// Configurations for `bucket`, each role with `keys`.
+    pub fn new(world: &'a World, server: &Rgw, bucket: &str, keys: &Keys) -> Self {
+        let source = format!("app={}", world.postgres.url("strongroom", PRODUCTION));
+        let vault = format!("offsite=s3://{bucket}/prod");
+        let endpoint = server.endpoint();
+        let options = ["--source", &source, "--vault", &vault, "--endpoint", &endpoint, "--term", "35d"];
+        let folder = world.scratch.path().join(format!("strongroom-{bucket}"));
+        let this = Self { world, strongroom: Installation::new(&folder, &options, &world.postgres.programs) };
+        for role in ["depositor", "inspector", "restorer"] {
+            this.fill_in(role, keys);
+        }
+        this
+    }
+
+    pub fn fill_in(&self, role: &str, keys: &Keys) {
+        let text = format!("access_key_id = {:?}\nsecret_access_key = {:?}\n", keys.id, keys.secret);
+        fs::write(self.strongroom.path(&format!("keys/{role}.toml")), text).unwrap();
+    }
+
+    pub fn restore(&self, database: &str, options: &[&str]) -> Ran {
+        let to = self.world.url(database);
+        self.strongroom.run("restorer", &[&["restore", "app", "--to", &to], options].concat())
+    }
+
+    /// Restores the newest backup, and insists that pg_dump sees no difference.
+    #[track_caller]
+    pub fn comes_back(&self, database: &str) -> Ran {
+        let ran = self.restore(database, &[]).exits(0);
+        let whole: &[&str] = &["--create"];
+        self.world.postgres.dump(PRODUCTION, whole).assert_equal(&self.world.postgres.dump(database, whole));
+        ran
     }
 }
 

@@ -83,6 +83,11 @@ async fn of_two_versions_of_a_segment_the_one_that_is_locked_for_longer_is_held(
     let mut newer = longer;
     newer.version.0.push_str(" again");
     record.hold(std::slice::from_ref(&newer)).await.unwrap();
-    assert_eq!(record.held(newer.id).await.unwrap(), Some(newer));
+    assert_eq!(record.held(newer.id).await.unwrap(), Some(newer.clone()));
     assert_eq!(record.held(held(2, None).id).await.unwrap(), None);
+
+    // A version that the vault does not have does not stand in the way of one that it has.
+    record.forget(newer.id).await.unwrap();
+    record.hold(std::slice::from_ref(&shortly)).await.unwrap();
+    assert_eq!(record.held(newer.id).await.unwrap(), Some(shortly));
 }

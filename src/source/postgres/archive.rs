@@ -4,12 +4,13 @@ use super::{
     Address, PostgresError,
     clients::Clients,
     copy::{STALL, Shared},
+    cuts::Cutter,
     tables::{Claim, qualified},
     toc::{Head, Toc},
 };
 use crate::{
     manifest::{Contents, Stream},
-    segment::{Packing, RAW_BYTES_MAX},
+    segment::Packing,
     source::child::{self, Ended, MemoryFile},
 };
 use std::{io, process::Stdio, sync::Arc};
@@ -156,11 +157,15 @@ fn pack(mut fed: mpsc::Receiver<Vec<u8>>, stream: Stream, shared: &Shared) -> Re
         shared.segments.blocking_send(segment).map_err(|_taker_ended| PostgresError::NoTaker)
     };
     let mut open = shared.packer.begin(stream).map_err(failed)?;
+    let mut cutter = Cutter::new();
     while let Some(chunk) = fed.blocking_recv() {
-        if open.raw_bytes() + chunk.len() > RAW_BYTES_MAX {
+        let mut rest = &chunk[..];
+        while let Some(end) = cutter.end(rest) {
+            open.write(&rest[..end]).map_err(failed)?;
             finish(std::mem::replace(&mut open, shared.packer.begin(stream).map_err(failed)?))?;
+            rest = &rest[end..];
         }
-        open.write(&chunk).map_err(failed)?;
+        open.write(rest).map_err(failed)?;
         shared.progress.read(chunk.len() as u64, 0);
     }
     finish(open)?;

@@ -99,6 +99,7 @@ async fn present(session: &Session, expected: &[&Table]) -> Result<Vec<(usize, C
             schema: schema.clone(),
             name: name.clone(),
             columns: columns.clone(),
+            family: format!("{schema}.{name}"),
         };
         (index, claim)
     };

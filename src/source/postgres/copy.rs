@@ -13,6 +13,7 @@ use crate::{
     manifest::{Contents, Piece, Stream},
     progress::Progress,
     segment::{PackedSegment, Packer, Packing, RAW_BYTES_MAX},
+    suspect::{ByteCounts, Redundancy},
 };
 use futures_util::{FutureExt, StreamExt, stream::Fuse};
 use std::{
@@ -51,12 +52,14 @@ pub struct Shared {
 pub struct TableRead {
     pub fingerprint: Fingerprint,
     pub raw_bytes: u64,
+    pub redundancy: Redundancy,
 }
 
 impl TableRead {
     pub fn add(&mut self, other: TableRead) {
         self.fingerprint.add(other.fingerprint);
         self.raw_bytes += other.raw_bytes;
+        self.redundancy.add(other.redundancy);
     }
 }
 
@@ -193,8 +196,13 @@ fn failed(name: &str, error: &tokio_postgres::Error) -> PostgresError {
 
 /// The packing half of a worker, on a thread of its own.
 fn pack(mut fed: mpsc::Receiver<Feed>, shared: &Shared) -> Result<Copied, PostgresError> {
-    let mut bench =
-        Bench { shared, preamble: script::preamble(shared.encoding), open: None, copied: Copied::default() };
+    let mut bench = Bench {
+        shared,
+        preamble: script::preamble(shared.encoding),
+        open: None,
+        piece: OpenPiece::default(),
+        copied: Copied::default(),
+    };
     let mut current = None;
     while let Some(piece) = fed.blocking_recv() {
         match piece {
@@ -225,7 +233,16 @@ struct Bench<'a> {
     shared: &'a Shared,
     preamble: String,
     open: Option<(Packing, Vec<Piece>)>,
+    piece: OpenPiece,
     copied: Copied,
+}
+
+/// What tells how well one table's rows pack, whatever lies beside them in the segment.
+#[derive(Default)]
+struct OpenPiece {
+    counts: ByteCounts,
+    /// Of the segment, where the piece begins.
+    packed_before: u64,
 }
 
 impl Bench<'_> {
@@ -248,6 +265,7 @@ impl Bench<'_> {
         }
         let (packing, pieces) = self.open.as_mut().expect("a piece was begun");
         pieces.last_mut().expect("a piece was begun").rows += read.fingerprint.rows;
+        self.piece.counts.add(rows);
         packing.write(rows).map_err(packing_failed)
     }
 
@@ -259,6 +277,7 @@ impl Bench<'_> {
             let mut packing = self.shared.packer.begin(Stream::Data).map_err(packing_failed)?;
             packing.write(self.preamble.as_bytes()).map_err(packing_failed)?;
             self.open = Some((packing, Vec::new()));
+            self.piece = OpenPiece::default();
         }
         let claim = &self.shared.tables[table];
         let target = script::copy_target(&claim.schema, &claim.name, &claim.columns);
@@ -268,8 +287,18 @@ impl Bench<'_> {
     }
 
     fn end_piece(&mut self) -> Result<(), PostgresError> {
-        let (packing, _) = self.open.as_mut().expect("a piece was begun");
-        packing.write(script::end_rows()).map_err(packing_failed)
+        let (packing, pieces) = self.open.as_mut().expect("a piece was begun");
+        packing.write(script::end_rows()).map_err(packing_failed)?;
+        let Piece { table, rows } = *pieces.last().expect("a piece was begun");
+        if rows > 0 {
+            let packed = packing.flush().map_err(packing_failed)?;
+            let piece = std::mem::replace(&mut self.piece, OpenPiece { packed_before: packed, ..OpenPiece::default() });
+            let packed_bytes = packed - piece.packed_before;
+            let redundancy = Redundancy { unordered_bytes: piece.counts.unordered_bytes(), packed_bytes };
+            let read = TableRead { redundancy, ..TableRead::default() };
+            self.copied.tables.entry(table as usize).or_default().add(read);
+        }
+        Ok(())
     }
 
     fn finish_segment(&mut self) -> Result<(), PostgresError> {

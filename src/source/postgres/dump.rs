@@ -15,6 +15,7 @@ use crate::{
     manifest::{Closed, DumpComplete, Engine, LeftOut, Table},
     progress::Progress,
     segment::{PackedSegment, Packer},
+    suspect::{Portrait, Shape},
 };
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -28,6 +29,12 @@ use tokio_postgres::Client;
 /// The major versions that every release of this program is tested against or written for.
 const MAJORS: RangeInclusive<u32> = 14..=18;
 
+/// A complete dump, and what it looks like to who compares it with others.
+pub struct Dumped {
+    pub complete: DumpComplete,
+    pub portrait: Portrait,
+}
+
 /// Dumps the database into `segments`, whose other end deposits them. Each worker fills one segment at a time.
 /// Dropping the future ends every session and child; what was sent until then seals nothing.
 pub async fn dump(
@@ -37,7 +44,7 @@ pub async fn dump(
     progress: &Arc<Progress>,
     clock: Clock,
     segments: mpsc::Sender<PackedSegment>,
-) -> Result<DumpComplete, PostgresError> {
+) -> Result<Dumped, PostgresError> {
     let address = &settings.address;
     let Look { server, clients, left_out } = look(settings).await?;
     let _alone = alone::insist(address, source).await?;
@@ -84,7 +91,8 @@ pub async fn dump(
     };
     let engine = Engine { name: "postgres".into(), server: server.version, tool: clients.version };
     let children = [("pg_dump", archive.ended.status), ("pg_dumpall", globals_ended.status)];
-    Ok(DumpComplete::prove(closed, engine, snapshot.at, &children)?)
+    let complete = DumpComplete::prove(closed, engine, snapshot.at, &children)?;
+    Ok(Dumped { complete, portrait: portrait(&shared, &copied.tables) })
 }
 
 /// What is known of a source before anything of it is locked.
@@ -129,7 +137,7 @@ async fn copy_all(sessions: Vec<Session>, shared: &Arc<Shared>) -> Result<Copied
 
 fn table_records(shared: &Shared, read: &BTreeMap<usize, TableRead>) -> Vec<Table> {
     let record = |(index, claim): (usize, &Claim)| {
-        let TableRead { fingerprint, raw_bytes } = read.get(&index).copied().unwrap_or_default();
+        let TableRead { fingerprint, raw_bytes, .. } = read.get(&index).copied().unwrap_or_default();
         Table {
             schema: claim.schema.clone(),
             name: claim.name.clone(),
@@ -140,6 +148,15 @@ fn table_records(shared: &Shared, read: &BTreeMap<usize, TableRead>) -> Vec<Tabl
         }
     };
     shared.tables.iter().enumerate().map(record).collect()
+}
+
+fn portrait(shared: &Shared, read: &BTreeMap<usize, TableRead>) -> Portrait {
+    let mut portrait = Portrait::default();
+    for (index, claim) in shared.tables.iter().enumerate() {
+        let TableRead { fingerprint, raw_bytes, redundancy } = read.get(&index).copied().unwrap_or_default();
+        portrait.add(&claim.family, Shape { rows: fingerprint.rows, bytes: raw_bytes, redundancy });
+    }
+    portrait
 }
 
 /// Every ordinary table's rows are either ours or in the archive, and none are in both: asked of the archive itself.

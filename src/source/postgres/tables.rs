@@ -10,8 +10,9 @@ use tokio_postgres::Client;
 const PAGE_BYTES: u64 = 8192;
 /// Heap bytes that one page-range cut covers: as many as a segment holds, as COPY text is rarely larger.
 const RANGE_BYTES: u64 = RAW_BYTES_MAX as u64;
-/// Small enough that many workers end together, large enough that requests do not count.
-const BUNDLE_BYTES_MIN: u64 = 1 << 20;
+/// From so many bytes a table has segments of its own: small ones, which change, would have it sent again with them.
+const ALONE_BYTES_MIN: u64 = 1 << 20;
+/// Small enough that many workers end together.
 const BUNDLE_BYTES_MAX: u64 = RAW_BYTES_MAX as u64 / 2;
 const BUNDLE_TABLES_MAX: usize = 256;
 
@@ -24,6 +25,8 @@ pub struct Claim {
     pub name: String,
     /// Quoted names in attribute order, without generated columns; may be empty.
     pub columns: String,
+    /// `schema.table` of the topmost partitioned table that it is a part of; its own where it is none.
+    pub family: String,
 }
 
 impl Claim {
@@ -70,12 +73,14 @@ WITH RECURSIVE hashed AS (
   SELECT oid FROM hashed UNION SELECT i.inhrelid FROM pg_inherits i JOIN unsafe u ON i.inhparent = u.oid
 ), described AS (
   SELECT c.*, n.nspname, coalesce((SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) FROM pg_attribute a
-       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '') AS columns
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''), '') AS columns,
+    (SELECT m.nspname::text || '.' || w.relname::text FROM pg_class w JOIN pg_namespace m ON m.oid = w.relnamespace
+      WHERE w.oid = coalesce(pg_partition_root(c.oid), c.oid)) AS family
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 )";
 
 const CLAIMS: &str = "
-SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns
+SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns, c.family
 FROM described c JOIN pg_am am ON am.oid = c.relam
 WHERE c.relkind = 'r' AND c.relpersistence IN ('p', 'u') AND am.amname = 'heap' AND c.relfilenode <> 0
   AND c.nspname !~ '^pg_' AND c.nspname <> 'information_schema'
@@ -86,7 +91,7 @@ ORDER BY c.oid";
 
 /// The topmost partitioned tables whose leaves stay with pg_dump: fingerprinted through the root.
 const WITNESSES: &str = "
-SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns
+SELECT c.oid, c.relfilenode, c.nspname::text, c.relname::text, c.columns, c.family
 FROM described c WHERE c.oid IN (SELECT oid FROM hashed)
   AND NOT EXISTS (SELECT 1 FROM pg_inherits i WHERE i.inhrelid = c.oid AND i.inhparent IN (SELECT oid FROM unsafe))
 ORDER BY c.oid";
@@ -107,6 +112,7 @@ async fn listed(client: &Client, query: &str, step: &'static str) -> Result<Vec<
         schema: row.get(2),
         name: row.get(3),
         columns: row.get(4),
+        family: row.get(5),
     };
     Ok(rows.iter().map(claim).collect())
 }
@@ -137,23 +143,24 @@ pub enum Task {
     Witness(usize),
 }
 
-/// Divides the copying: ranges of big tables first, then bundles, so that no worker is left with a big table at
-/// the end. What is unchanged is cut as before, so that its segments are the same: a table that grows keeps its first
-/// ranges, and a bundle that changes does not move the ends of those behind it.
+/// Divides the copying: ranges of big tables first, bundles of small ones last, so that no worker is left with a big
+/// table at the end. What is unchanged is cut as before, so that its segments are the same: a table that grows keeps
+/// its first ranges, and where a bundle ends does not depend on its neighbours' sizes, which vacuum changes too.
 pub fn divide(claims: &[Claim], sizes: &[Size]) -> Vec<Task> {
-    let mut ranges = Vec::new();
-    let mut bundles = Vec::new();
+    let (mut ranges, mut alone, mut bundles) = (Vec::new(), Vec::new(), Vec::new());
     let mut bundle = Vec::new();
     let mut bundled = 0;
     for (table, (claim, size)) in claims.iter().zip(sizes).enumerate() {
         if size.bytes > RANGE_BYTES && size.pages > 1 {
             ranges.extend(page_ranges(table, *size));
-            continue;
+        } else if size.bytes >= ALONE_BYTES_MIN {
+            alone.push(Task::Bundle(vec![table]));
+        } else {
+            bundle.push(table);
+            bundled += size.bytes;
         }
-        bundle.push(table);
-        bundled += size.bytes;
-        let may_end = bundled >= BUNDLE_BYTES_MIN && ends_a_bundle(claim.oid);
-        if may_end || bundled >= BUNDLE_BYTES_MAX || bundle.len() >= BUNDLE_TABLES_MAX {
+        let full = bundled >= BUNDLE_BYTES_MAX || bundle.len() >= BUNDLE_TABLES_MAX;
+        if !bundle.is_empty() && (full || ends_a_bundle(claim.oid)) {
             bundles.push(Task::Bundle(std::mem::take(&mut bundle)));
             bundled = 0;
         }
@@ -161,13 +168,13 @@ pub fn divide(claims: &[Claim], sizes: &[Size]) -> Vec<Task> {
     if !bundle.is_empty() {
         bundles.push(Task::Bundle(bundle));
     }
-    ranges.extend(bundles);
-    ranges
+    [ranges, alone, bundles].concat()
 }
 
-/// One table in four, whatever its neighbours are (Knuth's multiplicative hash of its number).
+/// After one table in sixteen, whatever its neighbours are (Knuth's multiplicative hash of its number), and whether it
+/// is small itself or not.
 fn ends_a_bundle(oid: u32) -> bool {
-    oid.wrapping_mul(2_654_435_761) >> 30 == 0
+    oid.wrapping_mul(2_654_435_761) >> 28 == 0
 }
 
 /// A power of two pages, so that growth or a new free space map moves no boundary; of a little less or more than
@@ -191,7 +198,14 @@ mod tests {
     }
 
     fn claims(count: u32) -> Vec<Claim> {
-        let claim = |oid| Claim { oid, relfilenode: oid, schema: "s".into(), name: "t".into(), columns: "a".into() };
+        let claim = |oid| Claim {
+            oid,
+            relfilenode: oid,
+            schema: "s".into(),
+            name: "t".into(),
+            columns: "a".into(),
+            family: "s.t".into(),
+        };
         (16_384..16_384 + count).map(claim).collect()
     }
 
@@ -226,23 +240,48 @@ mod tests {
         assert_eq!(starts(size(180))[..4], before);
     }
 
+    /// Eight pages and a bit, as small tables are.
+    const SMALL: Size = Size { pages: 8, bytes: 72 << 10 };
+
     #[test]
     fn small_tables_are_bundled_and_none_is_forgotten() {
-        let tasks = divide(&claims(100), &[size(1); 100]);
-        let bundled: Vec<_> = tasks.iter().flat_map(|task| tables_of(task).to_vec()).collect();
-        assert_eq!(bundled, (0..100).collect::<Vec<_>>());
-        assert!((8..=50).contains(&tasks.len()), "{}", tasks.len());
+        let mut sizes = [SMALL; 400];
+        sizes[7] = size(1);
+        let tasks = divide(&claims(400), &sizes);
+        let mut divided: Vec<_> = tasks.iter().flat_map(|task| tables_of(task).to_vec()).collect();
+        divided.sort_unstable();
+        assert_eq!(divided, (0..400).collect::<Vec<_>>());
+        assert_eq!(tasks[0], Task::Bundle(vec![7]));
+        assert!((15..=50).contains(&tasks.len()), "{}", tasks.len());
         assert!(divide(&[], &[]).is_empty());
     }
 
     #[test]
-    fn a_small_table_that_grows_changes_the_bundles_near_it_only() {
-        let mut sizes = [size(1); 100];
-        let before = divide(&claims(100), &sizes);
-        sizes[10] = size(9);
-        let after = divide(&claims(100), &sizes);
-        let changed: Vec<_> = before.iter().filter(|task| !after.contains(task)).collect();
-        assert!(changed.len() <= 2, "{changed:?}");
+    fn vacuum_moves_no_cut_of_small_tables() {
+        let vacuumed = |number| Size { bytes: SMALL.bytes + if number % 3 == 0 { 32 << 10 } else { 0 }, ..SMALL };
+        let sizes: Vec<_> = (0..2000).map(vacuumed).collect();
+        assert_eq!(divide(&claims(2000), &sizes), divide(&claims(2000), &[SMALL; 2000]));
+    }
+
+    #[test]
+    fn a_table_that_goes_or_grows_changes_its_own_bundle_only() {
+        let named = |claims: &[Claim], sizes: &[Size]| -> Vec<Vec<u32>> {
+            let oids = |task| tables_of(&task).iter().map(|table| claims[*table].oid).collect();
+            divide(claims, sizes).into_iter().map(oids).collect()
+        };
+        let all = claims(2000);
+        let before = named(&all, &[SMALL; 2000]);
+        for table in 0..100 {
+            let mut sizes = [SMALL; 2000];
+            sizes[table] = size(9);
+            let grown = named(&all, &sizes);
+            let without = [&all[..table], &all[table + 1..]].concat();
+            let gone = named(&without, &[SMALL; 1999]);
+            for after in [grown, gone] {
+                let changed: Vec<_> = before.iter().filter(|bundle| !after.contains(bundle)).collect();
+                assert!(changed.len() <= 2, "{table}: {changed:?}");
+            }
+        }
     }
 
     fn tables_of(task: &Task) -> &[usize] {
