@@ -2,14 +2,14 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export STRONGROOM_CACHE := $(shell tests/support/cache-dir)
 
-.PHONY: help demo test test-container check bench
+.PHONY: help demo test test-container check bench bench-reuse
 
 help:
 	@echo 'make demo    play the nine-second incident on a throwaway database and vault'
 	@echo 'make test    run every test, on real PostgreSQL and S3 servers'
 	@echo 'make test-container   build the container image from Debian packages, and back up with it'
 	@echo 'make check   formatting, lints and tests: what a change must pass'
-	@echo 'make bench   measure backup, restore and drill'
+	@echo 'make bench   measure backup, restore and drill; make bench-reuse: what later backups send'
 	@echo 'On a fresh Debian 12 with Rust 1.95 each installs what it needs: see tests/support/setup.'
 
 # As root the demo's database runs as another user, who must be able to pass through the directory, and the vault's
@@ -41,3 +41,8 @@ bench:
 	@tests/support/setup test
 	cargo build --release --locked
 	tests/bench/run
+
+bench-reuse:
+	@tests/support/setup test
+	cargo build --release --locked
+	tests/bench/reuse
