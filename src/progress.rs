@@ -8,6 +8,8 @@ pub struct Progress {
     expected_bytes: AtomicU64,
     raw_bytes: AtomicU64,
     packed_bytes: AtomicU64,
+    sent_bytes: AtomicU64,
+    reused_bytes: AtomicU64,
     rows: AtomicU64,
     segments: AtomicU64,
 }
@@ -18,6 +20,9 @@ pub struct Seen {
     pub expected_bytes: u64,
     pub raw_bytes: u64,
     pub packed_bytes: u64,
+    /// Put into vaults, and held by them already, over all of them.
+    pub sent_bytes: u64,
+    pub reused_bytes: u64,
     pub rows: u64,
     pub segments: u64,
 }
@@ -37,11 +42,21 @@ impl Progress {
         self.segments.fetch_add(1, Relaxed);
     }
 
+    pub fn sent(&self, bytes: u64) {
+        self.sent_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    pub fn reused(&self, bytes: u64) {
+        self.reused_bytes.fetch_add(bytes, Relaxed);
+    }
+
     pub fn seen(&self) -> Seen {
         Seen {
             expected_bytes: self.expected_bytes.load(Relaxed),
             raw_bytes: self.raw_bytes.load(Relaxed),
             packed_bytes: self.packed_bytes.load(Relaxed),
+            sent_bytes: self.sent_bytes.load(Relaxed),
+            reused_bytes: self.reused_bytes.load(Relaxed),
             rows: self.rows.load(Relaxed),
             segments: self.segments.load(Relaxed),
         }

@@ -7,6 +7,7 @@ use crate::{
     failure::Explain,
     layout::{BackupId, SourceName},
     manifest::{DumpComplete, Header, ManifestDraft, Receipt},
+    progress::Progress,
     role::{Depositor, Earlier, RoleError},
     segment::PackedSegment,
     term,
@@ -22,6 +23,7 @@ use std::{
 
 pub struct Lane<'a> {
     depositor: &'a Depositor,
+    progress: &'a Progress,
     record: ChainRecord,
     /// What the new manifest's segments must be locked until, at least.
     promised: Timestamp,
@@ -38,6 +40,7 @@ pub struct Lane<'a> {
 pub async fn open_lanes<'a>(
     job: &'a Job,
     catalog: &Catalog,
+    progress: &'a Progress,
     backup: &BackupId,
     now: Timestamp,
 ) -> Result<(Vec<Lane<'a>>, Vec<VaultOutcome>), BackupError> {
@@ -71,6 +74,7 @@ pub async fn open_lanes<'a>(
         let draft = protected.map(|_skew| ManifestDraft::begin(header)).map_err(BackupError::from);
         lanes.push(Lane {
             depositor,
+            progress,
             notes: record.restarted().iter().map(|why| format!("a new chain begins: {why}")).collect(),
             record,
             promised: depositor.promised(now),
@@ -131,6 +135,7 @@ impl Lane<'_> {
             match in_time(self.patience, self.depositor, referring).await {
                 Ok(Some(receipt)) => {
                     self.reused.fetch_add(receipt.size, Relaxed);
+                    self.progress.reused(receipt.size);
                     return Ok(receipt);
                 }
                 Ok(None) => {}
@@ -142,6 +147,7 @@ impl Lane<'_> {
         }
         let receipt = in_time(self.patience, self.depositor, self.depositor.deposit(source, segment)).await?;
         self.sent.fetch_add(receipt.size, Relaxed);
+        self.progress.sent(receipt.size);
         let held = Held {
             id: receipt.id,
             version: receipt.version.clone(),
@@ -174,6 +180,7 @@ impl Lane<'_> {
         self.record.sealing(&manifest.backup).await?;
         let sent = in_time(self.patience, self.depositor, self.depositor.seal(&complete)).await?;
         self.sent.fetch_add(sent, Relaxed);
+        self.progress.sent(sent);
         let sealed = Sealed {
             backup: manifest.backup.clone(),
             manifest: complete.seal_comment.manifest,

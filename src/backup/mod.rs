@@ -188,7 +188,12 @@ pub fn end(job: &Job, progress: &Progress, ended: &Result<Report, BackupError>) 
             at: job.clock.now(),
             outcome: if error.kind() == Kind::Interrupted { run::Outcome::Interrupted } else { run::Outcome::Failed },
             why: Some(with_causes(error)),
-            bytes: run::Bytes { read: seen.raw_bytes, packed: seen.packed_bytes, ..run::Bytes::default() },
+            bytes: run::Bytes {
+                read: seen.raw_bytes,
+                packed: seen.packed_bytes,
+                sent: seen.sent_bytes,
+                reused: seen.reused_bytes,
+            },
             rows: seen.rows,
             tables: 0,
             segments: seen.segments,
@@ -216,7 +221,7 @@ impl Attempt<'_> {
         let started_at = job.clock.now();
         let backup = BackupId::new(started_at, (job.random)());
         catalog.name_run(*run, &backup).await?;
-        let (mut lanes, mut vaults) = lane::open_lanes(job, catalog, &backup, started_at).await?;
+        let (mut lanes, mut vaults) = lane::open_lanes(job, catalog, progress, &backup, started_at).await?;
         if lanes.iter().all(|lane| lane.has_failed()) {
             vaults.extend(lanes.into_iter().map(Lane::into_failure));
             return self.report_nothing(backup, started_at, vaults).await;

@@ -42,9 +42,9 @@ pub async fn attempt(charge: Arc<Charge>, trigger: Trigger, stop: CancellationTo
             tracing::error!(%source, took = spoken(took), error = with_causes(error), hint, "backup FAILED");
         }
     }
-    // Somebody else's run is theirs to tell of.
+    // Somebody else's run is theirs to tell of, and one that we stopped is begun again by whoever starts us.
     let ours = !ended.as_ref().is_err_and(BackupError::is_busy);
-    if ours {
+    if ours && !matches!(ended, Err(BackupError::Stopped)) {
         pings.send(source, &Ping::ended(id, &end, took));
     }
     let backup = ended.as_ref().ok().map(|report| report.backup.clone());

@@ -27,7 +27,14 @@ use crate::{
 use agenda::{Agenda, Ending, Step};
 use attempt::Ended;
 use orders::Pages;
-use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use supervisor::Supervisor;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -76,6 +83,10 @@ pub enum DaemonError {
     Courier(#[from] CourierError),
     #[error("cannot listen for signals")]
     Signals(#[from] std::io::Error),
+    #[error("another daemon runs on {0}")]
+    Another(PathBuf),
+    #[error("cannot use {path}")]
+    StateDir { path: PathBuf, source: std::io::Error },
     #[error("no source has a `schedule`")]
     NothingToDo,
 }
@@ -86,8 +97,8 @@ impl Explain for DaemonError {
             Self::Catalog(error) => error.kind(),
             Self::Serve(error) => error.kind(),
             Self::Courier(error) => error.kind(),
-            Self::Signals(_) => Kind::Failed,
-            Self::NothingToDo => Kind::Settings,
+            Self::Signals(_) | Self::Another(_) => Kind::Failed,
+            Self::StateDir { .. } | Self::NothingToDo => Kind::Settings,
         }
     }
 
@@ -97,6 +108,8 @@ impl Explain for DaemonError {
             Self::Serve(error) => error.hint(),
             Self::Courier(error) => error.hint(),
             Self::Signals(_) => None,
+            Self::Another(_) => Some("Each daemon needs a `state_dir` of its own, and each source one daemon.".into()),
+            Self::StateDir { .. } => Some("state_dir must be a folder that this user may write.".into()),
             Self::NothingToDo => {
                 Some("Give a source one, such as schedule = \"*/15 * * * *\", or call `backup` from cron.".into())
             }
@@ -122,6 +135,8 @@ struct Daemon {
     last_runs: BTreeMap<SourceName, run::Record>,
     pages: Option<Pages>,
     supervisor: Supervisor,
+    /// One daemon for each `state_dir`: two would record the same slots.
+    _alone: File,
 }
 
 /// How things are, as the catalog has it, without a daemon.
@@ -154,6 +169,18 @@ pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), Dae
     Ok(())
 }
 
+/// The kernel gives it up with the process.
+fn lock(state_dir: &Path) -> Result<File, DaemonError> {
+    let path = state_dir.join("daemon.lock");
+    let unusable = |source| DaemonError::StateDir { path: path.clone(), source };
+    let file = File::create(&path).map_err(unusable)?;
+    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(DaemonError::Another(state_dir.to_owned())),
+        Err(error) => Err(unusable(error.into())),
+    }
+}
+
 async fn either(one: &mut Signal, other: &mut Signal) {
     tokio::select! {
         _ = one.recv() => {}
@@ -165,6 +192,7 @@ impl Daemon {
     async fn new(orders: Orders, clock: Clock) -> Result<Self, DaemonError> {
         let now = clock.now();
         let catalog = Catalog::open(&orders.state_dir, now).await?;
+        let alone = lock(&orders.state_dir)?;
         for run in catalog.abandon_left_over(now).await? {
             tracing::warn!(source = %run.source, started_at = %run.started_at, "a run was abandoned by its process");
         }
@@ -188,6 +216,7 @@ impl Daemon {
             last_runs: BTreeMap::new(),
             pages: None,
             supervisor: Supervisor::new(),
+            _alone: alone,
         };
         daemon.take_over(orders).await?;
         daemon.board.update(|shown| shown.ready = true);

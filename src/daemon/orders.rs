@@ -39,7 +39,11 @@ impl Daemon {
         self.charges = charges.collect();
         catalog.close().await;
         self.board.update(|shown| shown.reload = Reload { succeeded: true, loaded_at: now });
-        Ok(self.post(now).await?)
+        // It is in force, whatever the catalog cannot tell of it.
+        if let Err(error) = self.post(now).await {
+            tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");
+        }
+        Ok(())
     }
 
     /// From now on; what was to be told to the ones before is told still.

@@ -137,8 +137,9 @@ fn failure(facts: &Facts) -> Option<Problem> {
     let end = facts.last_run.as_ref()?.ended.as_ref()?;
     let unsaid = match end.outcome {
         Outcome::Sealed | Outcome::Suspect | Outcome::SomeFailed => return None,
+        // Somebody stopped it, and whoever starts the daemon again begins it anew; if nobody does, age will tell.
+        Outcome::Interrupted => return None,
         Outcome::Failed => "it did not say why",
-        Outcome::Interrupted => "it was interrupted",
         Outcome::Abandoned => "its process was gone before it could say how it ended",
     };
     Some(Problem::Failing { why: end.why.clone().unwrap_or_else(|| unsaid.to_owned()) })

@@ -152,12 +152,17 @@ fn the_age_counts_from_the_good_backup_and_not_from_a_suspect_one() {
 fn a_run_that_died_is_failing_and_says_so() {
     for (outcome, why, says) in [
         (Outcome::Failed, Some("the disk is full"), "the last run failed: the disk is full"),
-        (Outcome::Interrupted, None, "the last run failed: it was interrupted"),
         (Outcome::Abandoned, None, "the last run failed: its process was gone before it could say how it ended"),
     ] {
         let health = judged(Facts { last_run: ran("1m", outcome, why), ..well() });
         assert_eq!((health.state, health.problems[0].to_string().as_str()), (State::Failing, says));
     }
+}
+
+#[test]
+fn a_run_that_somebody_stopped_is_no_failure() {
+    let stopped = ran("1m", Outcome::Interrupted, Some("interrupted: nothing of this run is sealed"));
+    assert_eq!(judged(Facts { last_run: stopped, ..well() }).state, State::Good);
 }
 
 fn monthly(age: &str) -> VaultFacts {
