@@ -194,7 +194,7 @@ async fn a_second_backup_sends_what_changed_and_every_lock_covers_its_promise() 
     let (cuts, touched) = third.new_since(&second);
     assert!((1..=2).contains(&cuts), "{cuts} cuts were touched");
     assert!(third.bytes("sent") < 2 * touched, "{} for {touched} bytes of touched cuts", third.bytes("sent"));
-    assert!(third.bytes("sent") * 2 < first.bytes("sent"), "{:#}", third.report);
+    assert!(third.bytes("sent") < touched + first.bytes("sent") / 100, "{:#}", third.report);
     locks_cover_the_promise(&client, "acme", &third, slack).await;
 
     // Each stands by itself: the first one's manifest is hidden, and something else put on top.
