@@ -11,6 +11,8 @@ use crate::{
 };
 use jiff::tz::TimeZone;
 
+use std::path::Path;
+
 /// Clocks that differ by more than this make locks end at other times than anybody thinks.
 const SKEW_SECS_MAX: i64 = 60;
 /// Enough to see that a schedule means what its author meant.
@@ -72,6 +74,19 @@ pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found
         }
         Err(error) => vec![Found::fault(&place, &error)],
     }
+}
+
+/// The catalog's folder: one that cannot be written stops every backup.
+pub fn state_dir(path: &Path) -> Found {
+    let place = format!("state_dir {}", path.display());
+    let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
+    let writable = existing.is_dir() && rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_ok();
+    if writable {
+        return Found::ok(&place, "can be written".to_owned());
+    }
+    let what = format!("{} is no folder that this user may write", existing.display());
+    let hint = Some("Make it, or let its owner be the user that runs the backups.".to_owned());
+    Found { verdict: Verdict::Fault, hint, kind: Some(Kind::Settings), ..Found::ok(&place, what) }
 }
 
 /// A schedule is not a scheduler: until something calls us, nothing is backed up.

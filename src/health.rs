@@ -7,7 +7,7 @@ mod problem;
 mod written;
 
 pub use judge::judge;
-pub use problem::Problem;
+pub use problem::{Problem, shortened};
 
 use crate::{
     clock::{SignedDuration, Timestamp},

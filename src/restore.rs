@@ -6,6 +6,7 @@
 use crate::{
     clock::{Clock, SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind},
+    health::shortened,
     layout::{BackupId, SourceName},
     manifest::{Stream, Table},
     progress::Progress,
@@ -59,7 +60,7 @@ pub enum RestoreError {
     Vault(#[from] RoleError),
     #[error(transparent)]
     Target(#[from] PostgresError),
-    #[error("the backup {backup} is suspect: {}", .suspicions.join("; "))]
+    #[error("the backup {backup} is suspect: {}", shortened(.suspicions))]
     Suspect { backup: BackupId, suspicions: Vec<String>, good: Option<BackupId> },
     #[error("database `{database}` is INCOMPLETE: restoring {step} failed")]
     Incomplete { database: String, step: &'static str, source: Box<RestoreError> },

@@ -82,9 +82,10 @@ impl Explain for SecretError {
             Self::OpenToOthers { path, .. } => {
                 Some(format!("Close it: chmod 600 {0} && chown \"$(id -u)\" {0}", path.display()))
             }
-            Self::NoCredentials { name } => {
-                Some(format!("Run as a systemd service with LoadCredential={name}:PATH, or use {{ file = \"...\" }}."))
-            }
+            Self::NoCredentials { name } => Some(format!(
+                "Run as a systemd service with LoadCredential={name}:PATH, or by hand under systemd-run as \
+                     deploy/README.md shows; or use {{ file = \"...\" }}."
+            )),
             _ => None,
         }
     }

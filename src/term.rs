@@ -18,8 +18,10 @@ pub struct Term {
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadSpan {
-    #[error("`{0}` is not a number with a unit (d, w, mo or y)")]
+    #[error("`{0}` is not whole days with a unit (d, w, mo or y)")]
     Unreadable(String),
+    #[error("`{0}` is not a number with a unit (s, m, h, d, w, mo or y)")]
+    UnreadableSpan(String),
     #[error("a term of {0} is outside 1 day to 10 years")]
     OutOfRange(String),
 }
@@ -91,7 +93,7 @@ fn split_unit(text: &str) -> Option<(u32, &str)> {
 
 /// A span with a unit, down to seconds: `30m`, `1h`, `24h`, `7d`, `1mo`. `m` is a minute, `mo` is 30 days.
 pub fn parse_span(text: &str) -> Result<SignedDuration, BadSpan> {
-    let unreadable = || BadSpan::Unreadable(text.to_owned());
+    let unreadable = || BadSpan::UnreadableSpan(text.to_owned());
     let (number, unit) = split_unit(text).ok_or_else(unreadable)?;
     let seconds_each = match unit {
         "s" => 1,

@@ -4,6 +4,7 @@ use super::{BackupError, Job};
 use crate::{
     clock::{SignedDuration, Timestamp},
     failure::with_causes,
+    health::shortened,
     layout::{BackupId, SourceName},
     manifest::{DumpComplete, LeftOut, LockMode},
     progress::Progress,
@@ -97,7 +98,8 @@ impl Report {
     /// What went wrong, in one line; `None` where nothing did.
     pub fn why(&self) -> Option<String> {
         let failed = self.failures().map(|(vault, error)| format!("{vault}: {}", with_causes(error)));
-        let all: Vec<_> = failed.chain(self.suspicions.iter().cloned()).collect();
+        let suspicions = (!self.suspicions.is_empty()).then(|| shortened(&self.suspicions));
+        let all: Vec<_> = failed.chain(suspicions).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 

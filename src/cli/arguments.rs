@@ -9,7 +9,7 @@ use crate::{
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{path::PathBuf, str::FromStr};
 
-/// Immutable off-site backups of PostgreSQL, restored again and again to prove them.
+/// Locked, encrypted off-site backups of PostgreSQL, compared with their source's rows at each restore.
 #[derive(Parser)]
 #[command(version, about, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Arguments {
@@ -117,6 +117,7 @@ pub struct ListOptions {
 pub struct ShowOptions {
     /// The backup's id, as `list` prints it
     pub backup: BackupId,
+    /// Take it from this vault; the first of the configuration that has it where none is named
     #[arg(long)]
     pub vault: Option<String>,
     /// An age identity file to use instead of the configuration's
@@ -155,6 +156,7 @@ pub struct RestoreOptions {
     /// Make the backup's roles and tablespaces first, as far as they are missing
     #[arg(long)]
     pub globals: bool,
+    /// Take it from this vault; the first of the configuration that has it where none is named
     #[arg(long)]
     pub vault: Option<String>,
     /// An age identity file to use instead of the configuration's
@@ -172,6 +174,7 @@ pub struct FetchOptions {
     /// A new folder for the files; they are plain text, so put it where plain text may be
     #[arg(long, value_name = "DIR")]
     pub output: PathBuf,
+    /// Take it from this vault; the first of the configuration that has it where none is named
     #[arg(long)]
     pub vault: Option<String>,
     /// An age identity file to use instead of the configuration's

@@ -3,8 +3,9 @@
 use super::{Charge, agenda::Ending};
 use crate::{
     backup::{self, BackupError, Job, Report},
-    clock::spoken,
+    clock::{spoken, whole_second},
     failure::{Explain, with_causes},
+    health::shortened,
     layout::SourceName,
     monitor::{Ping, Pings},
     progress::Progress,
@@ -78,12 +79,13 @@ fn say(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!(%source, %backup, "{warning}");
     }
-    for suspicion in &report.suspicions {
-        tracing::error!(%source, %backup, suspicion, "SUSPECT: sealed, and not counted as good");
+    if !report.suspicions.is_empty() {
+        let why = shortened(&report.suspicions);
+        tracing::error!(%source, %backup, why, "SUSPECT: sealed, and not counted as good");
     }
     if report.sealed() > 0 {
-        let vaults = report.sealed();
-        let locked_until = report.locked_until().map(|until| until.to_string()).unwrap_or_default();
+        let vaults = format!("{} ({} needed)", report.sealed(), report.needed);
+        let locked_until = report.locked_until().map(|until| whole_second(until).to_string()).unwrap_or_default();
         tracing::info!(
             %source, %backup, vaults, rows = report.rows, read = bytes.read, packed = bytes.packed, sent = bytes.sent,
             reused = bytes.reused, took = spoken(report.took), locked_until, "sealed"

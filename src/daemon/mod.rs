@@ -313,8 +313,13 @@ impl Daemon {
         let health = self.board.health(now);
         let unwell = health.sources.iter().find(|health| health.source == *source && !health.state.is_quiet());
         for vault in unwell.iter().flat_map(|source| &source.vaults) {
-            let lapses_in = vault.lapses_in.map_or("there is none".to_owned(), spoken);
-            tracing::warn!(%source, vault = vault.vault, lapses_in, "the last good backup's lock");
+            match vault.lapses_in {
+                Some(left) => {
+                    let vault = &vault.vault;
+                    tracing::info!(%source, vault, "the last good backup stays locked for {}", spoken(left));
+                }
+                None => tracing::warn!(%source, vault = vault.vault, "there is no good backup under a lock"),
+            }
         }
     }
 
@@ -334,7 +339,10 @@ impl Daemon {
 
     /// Stops every run in good order and waits for it, within limits.
     async fn end(mut self) {
-        tracing::info!(running = self.runs.len(), "stopping: deposits under way are finished, nothing new begins");
+        tracing::info!(
+            running = self.runs.len(),
+            "stopping: objects on their way are finished, runs under way end unsealed"
+        );
         // Runs first, then alerts, then pings.
         self.supervisor.stopping(STOP_WITHIN + 2 * TELL_WITHIN);
         self.stop.cancel();

@@ -33,6 +33,12 @@ impl Daemon {
         for charge in orders.charges.iter().filter(|charge| charge.timing.schedule.is_none()) {
             tracing::warn!(source = %charge.job.source, "it has no schedule: it is backed up only when somebody asks");
         }
+        let next = expected.iter().filter_map(|Expected { source, timing, .. }| {
+            let at = timing.schedule.as_ref()?.next(&timing.zone, now)?;
+            Some(format!("{source} at {at}"))
+        });
+        let next = next.collect::<Vec<_>>().join(", ");
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), sources = orders.charges.len(), next, "in force");
         self.agenda.expect(expected, orders.runs_at_once, now);
         self.tell_others(&orders);
         let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));

@@ -81,10 +81,13 @@ fn ended_sealed(facts: &Facts) -> bool {
 }
 
 /// The newest time of which as many vaults as are needed hold a good backup, or one newer. Vaults that get a backup
-/// only once in a period would always be behind, so they count only where there are no others.
+/// only once in a period would always be behind, so they count only where the others give no point.
 fn recovery_point(vaults: &[VaultFacts], needed: usize) -> Option<Timestamp> {
     let steady: Vec<&VaultFacts> = vaults.iter().filter(|vault| vault.every.is_none()).collect();
-    let counted = if steady.is_empty() { vaults.iter().collect() } else { steady };
+    point_of(&steady, needed).or_else(|| point_of(&vaults.iter().collect::<Vec<_>>(), needed))
+}
+
+fn point_of(counted: &[&VaultFacts], needed: usize) -> Option<Timestamp> {
     let mut points: Vec<Timestamp> = counted.iter().filter_map(|vault| Some(good(vault)?.snapshot_at)).collect();
     points.sort_by_key(|point| Reverse(*point));
     points.get(needed.min(counted.len()).checked_sub(1)?).copied()

@@ -63,7 +63,7 @@ impl Problem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NeverBackedUp { .. } | Self::Overdue { .. } => {
-                "`strongroom check` finds what is in its way; `strongroom backup` makes one now."
+                "`strongroom check` finds what is in its way; `strongroom history` says what became of each run."
             }
             Self::Failing { .. } => "Mend the cause; `strongroom check` tells whether it is gone.",
             Self::VaultFailing { .. } => "`strongroom check` asks the vault what is wrong.",
@@ -92,7 +92,7 @@ impl fmt::Display for Problem {
             Self::NotProtected { holding, needed } => {
                 write!(f, "{holding} of the {needed} vaults that are needed hold what they should")
             }
-            Self::Suspect { reasons } => write!(f, "the newest backup looks wiped: {}", reasons.join("; ")),
+            Self::Suspect { reasons } => write!(f, "the newest backup looks wiped: {}", shortened(reasons)),
             Self::Lapsing { vault, left } => {
                 write!(f, "in vault `{vault}` the last good backup is locked for {} only", spoken(*left))
             }
@@ -104,6 +104,15 @@ impl fmt::Display for Problem {
                 write!(f, "the newest good backup is of a time {} from now: a clock was or is wrong", spoken(*ahead))
             }
         }
+    }
+}
+
+/// Three reasons and the number of the others: a wiped schema has one for each table.
+pub fn shortened(reasons: &[String]) -> String {
+    let shown = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
+    match reasons.len().saturating_sub(3) {
+        0 => shown,
+        more => format!("{shown}; and {more} more"),
     }
 }
 

@@ -37,6 +37,8 @@ pub enum ServeError {
 impl Explain for ServeError {
     fn kind(&self) -> Kind {
         match self {
+            // Who holds the port may be about to end: a service manager tries again.
+            Self::Bind { source, .. } if source.kind() == io::ErrorKind::AddrInUse => Kind::Failed,
             Self::Bind { .. } => Kind::Settings,
             Self::Ended { .. } => Kind::Failed,
         }

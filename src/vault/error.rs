@@ -60,15 +60,21 @@ impl Explain for VaultError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { .. } => {
-                Some("Check `endpoint` and the network; nothing was lost, run it again.".into())
-            }
-            Self::NoSuchVault { .. } => {
-                Some("The custodian creates it once: see policies/ beside the configuration.".into())
-            }
-            Self::Denied { .. } => {
-                Some("Check the credential and its policy: `strongroom check` names what this role needs.".into())
-            }
+            Self::Unreachable { .. } => Some(
+                "Check `endpoint` and the network; nothing was lost, run it again. Where another vault holds it, \
+                     `--vault NAME` reads that one."
+                    .into(),
+            ),
+            Self::NoSuchVault { .. } => Some(
+                "A bucket is created once by its custodian (policies/ beside the configuration); a directory by \
+                     mkdir, or is it not mounted?"
+                    .into(),
+            ),
+            Self::Denied { .. } => Some(
+                "Check the credential, and that its policy allows this below the vault's prefix: `init` wrote one \
+                     for each role in policies/."
+                    .into(),
+            ),
             _ => None,
         }
     }

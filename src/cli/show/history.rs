@@ -32,9 +32,19 @@ fn run_cells(run: &Record) -> [String; 7] {
         return [at, run.source.to_string(), why, "running".to_owned(), none(), none(), run.phase.word().to_owned()];
     };
     let bytes = [end.bytes.read, end.bytes.sent, end.bytes.reused].map(|bytes| ByteSize(bytes).to_string()).join(" / ");
-    let remark = end.why.clone().or_else(|| run.backup.as_ref().map(ToString::to_string));
+    let remark = end.why.as_ref().map(|why| clipped(why)).or_else(|| run.backup.as_ref().map(ToString::to_string));
     let took = run.took().map_or_else(none, spoken);
     [at, run.source.to_string(), why, end.outcome.to_string(), took, bytes, remark.unwrap_or_default()]
+}
+
+/// As much as fits a line; JSON has all of it.
+fn clipped(text: &str) -> String {
+    const CHARS_MAX: usize = 80;
+    if text.chars().count() <= CHARS_MAX {
+        text.to_owned()
+    } else {
+        text.chars().take(CHARS_MAX).chain(['…']).collect()
+    }
 }
 
 fn absence_cells(absence: &Absence) -> [String; 7] {
@@ -44,7 +54,7 @@ fn absence_cells(absence: &Absence) -> [String; 7] {
         more => format!("{more} slots {first_slot} to {last_slot}"),
     };
     let none = || "-".to_owned();
-    [whole_second(*noted_at).to_string(), source.to_string(), which, "no run".to_owned(), none(), none(), why.clone()]
+    [whole_second(*noted_at).to_string(), source.to_string(), which, "no run".to_owned(), none(), none(), clipped(why)]
 }
 
 fn run_json(run: &Record) -> Value {

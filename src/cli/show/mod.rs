@@ -24,6 +24,8 @@ use std::io::{self, Write};
 
 /// Prints to standard output; a reader that left early is no failure.
 fn print(text: &str) -> Result<(), Failure> {
+    // Tables are padded on the right, and their last column need not be.
+    let text = text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
     match writeln!(anstream::stdout(), "{}", text.trim_end()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         done => done.map_err(|error| super::DoorError::from(error).into()),

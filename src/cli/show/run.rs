@@ -99,5 +99,7 @@ pub fn accepted(source: &SourceName, backup: &BackupId, as_json: bool) -> Result
     if as_json {
         return print_json(&json!({ "source": source, "accepted": backup }));
     }
-    print(&format!("{backup} counts as good: later backups of {source} are compared with it"))
+    print(&format!(
+        "{backup} counts as good: later backups of {source} are compared with it.\nIn the vault it stays marked, so `restore` takes it by its id alone; the next backup is not."
+    ))
 }

@@ -5,7 +5,7 @@ use crate::cli::Failure;
 use crate::{
     clock::{Timestamp, spoken, whole_second},
     layout::{BackupId, SourceName},
-    manifest::Closed,
+    manifest::{Closed, LockMode},
     restore::table_names,
     role::{Finding, Sealed, Standing, named},
 };
@@ -36,8 +36,7 @@ pub fn list(shelves: &[Listed], now: Timestamp, as_json: bool) -> Result<(), Fai
             .collect();
         return print_json(&json!({ "shelves": shelves }));
     }
-    let mut rows =
-        table(&["SOURCE", "VAULT", "BACKUP", "STATE", "AGE", "PACKED", "SEALED AT", "LOCK AS DEPOSITED", "UNTIL"]);
+    let mut rows = table(&["SOURCE", "VAULT", "BACKUP", "STATE", "AGE", "PACKED", "SEALED AT", "LOCK", "UNTIL"]);
     let mut text = String::new();
     for Listed { vault, source, backups, more, findings } in shelves {
         for (backup, standing) in backups {
@@ -81,13 +80,23 @@ fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 6] {
                 spoken(now.duration_since(manifest.snapshot_at)),
                 ByteSize(manifest.packed_bytes()).to_string(),
                 whole_second(sealed.sealed_at).to_string(),
-                named(manifest.lock).to_owned(),
+                short(manifest.lock).to_owned(),
                 until,
             ]
         }
         Standing::Damaged { object, why } => only(format!("DAMAGED: {object} {why}")),
         Standing::Forged { object, .. } => only(format!("NOT OURS: {object} is not our signature")),
         Standing::Unsealed => only("unsealed (a run that did not end)".to_owned()),
+    }
+}
+
+/// A lock in a column; `show` says what it is worth in full.
+fn short(lock: LockMode) -> &'static str {
+    match lock {
+        LockMode::Compliance => "COMPLIANCE",
+        LockMode::ImmutableFlag => "flag (root can undo)",
+        LockMode::Governance => "NOT immutable (GOVERNANCE)",
+        LockMode::None => "NOT immutable",
     }
 }
 

@@ -24,7 +24,7 @@ fn text(health: &Health) -> String {
             source.source.to_string(),
             source.state.word().to_owned(),
             recovery_point(source),
-            format!("{} of {} needed", source.holding, source.needed),
+            format!("{} ({} needed)", source.holding, source.needed),
             locks.join("\n"),
             last_run(source, health.at),
             next_run(source, health.at),
@@ -70,7 +70,7 @@ fn lock(vault: &VaultHealth) -> String {
 
 fn last_run(source: &SourceHealth, now: Timestamp) -> String {
     let end = source.last_run.as_ref().and_then(|run| run.ended.as_ref());
-    let last = end.map_or("never".to_owned(), |end| format!("{}, {}", end.outcome, relative(end.at, now)));
+    let last = end.map_or("never".to_owned(), |end| format!("{}, {}", end.outcome, relative(end.at.min(now), now)));
     let running = source.running_since.map(|since| format!("running since {}", whole_second(since)));
     running.map_or(last.clone(), |running| format!("{last}\n{running}"))
 }
@@ -159,13 +159,13 @@ mod tests {
     #[test]
     fn one_screen_tells_of_points_locks_runs_and_problems() {
         let health = judge(at("2026-11-21T12:00:00Z"), &[facts("new"), backed_up()]);
-        let expected = r" SOURCE  STATE    RECOVERY POINT              PROTECTED      LOCKS                                LAST RUN                 NEXT RUN
- new     waiting  none (30m 0s allowed)       0 of 1 needed  offsite holds nothing good           never                    when asked
-                                                             archive holds nothing good
- app     overdue  1h 0m ago (30m 0s allowed)  1 of 1 needed  offsite lapses in 34d 3h             some-failed, 59m 0s ago  in 15m 0s
-                                                             archive holds nothing good, FAILING
+        let expected = r" SOURCE  STATE    RECOVERY POINT              PROTECTED     LOCKS                                LAST RUN                 NEXT RUN
+ new     waiting  none (30m 0s allowed)       0 (1 needed)  offsite holds nothing good           never                    when asked
+                                                            archive holds nothing good
+ app     overdue  1h 0m ago (30m 0s allowed)  1 (1 needed)  offsite lapses in 34d 3h             some-failed, 59m 0s ago  in 15m 0s
+                                                            archive holds nothing good, FAILING
 overdue app: the recovery point is 1h 0m old, and 30m 0s is allowed
-      hint: `strongroom check` finds what is in its way; `strongroom backup` makes one now.
+      hint: `strongroom check` finds what is in its way; `strongroom history` says what became of each run.
 failing app: nothing arrives in vault `archive`: denied
       hint: `strongroom check` asks the vault what is wrong.";
         assert_eq!(plain(&text(&health)), expected);

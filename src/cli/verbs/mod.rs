@@ -76,6 +76,7 @@ impl Door {
             Keys::Depositor(keys) => {
                 let DepositorKeys { signing, .. } = *keys;
                 let signing = Arc::new(signing);
+                found.push(check::state_dir(&plan.state_dir));
                 for source in &plan.sources {
                     if let Some(dump) = &source.dump {
                         found.extend(check::source(&source.name, &dump.postgres).await);

@@ -24,21 +24,31 @@ impl Door {
     pub async fn list(&self, plan: Plan, options: &ListOptions) -> Result<u8, Failure> {
         let inspectors = self.inspectors(&plan, "list", options.vault.as_deref())?;
         let wanted: Vec<SourceName> = options.source.iter().cloned().collect();
-        let mut shelves = Vec::new();
+        let (mut shelves, mut unread) = (Vec::new(), Vec::new());
         for inspector in &inspectors {
             for source in chosen(&plan.sources, &wanted)? {
-                let shelf = inspector.shelf(&source.name).await?;
-                let backups = inspector.judge_all(&source.name, &shelf, options.limit).await?;
-                shelves.push(show::Listed {
-                    vault: inspector.vault().to_owned(),
-                    source: source.name.clone(),
-                    more: shelf.len() - backups.len(),
-                    backups,
-                    findings: shelf.findings,
-                });
+                match listed(inspector, source, options.limit).await {
+                    Ok(listed) => shelves.push(listed),
+                    // The other vaults have theirs to show.
+                    Err(error) => unread.push(error),
+                }
             }
         }
-        show::list(&shelves, self.clock.now(), self.json)?;
+        if !shelves.is_empty() {
+            show::list(&shelves, self.clock.now(), self.json)?;
+        }
+        let some_failed = !shelves.is_empty() && !unread.is_empty();
+        let mut unread = unread.into_iter();
+        let last = unread.next_back();
+        unread.for_each(|error| show::failure(&error.into(), self.json));
+        match last {
+            Some(error) if some_failed => {
+                show::failure(&error.into(), self.json);
+                return Ok(Kind::SomeFailed as u8);
+            }
+            Some(error) => return Err(error.into()),
+            None => {}
+        }
         let damaged = shelves
             .iter()
             .flat_map(|listed| &listed.backups)
@@ -183,6 +193,18 @@ fn vault_of<'a>(
         Some(name) => named_vault(vaults, name),
         None => Ok(&vaults[source.deposits[0].vault]),
     }
+}
+
+async fn listed(inspector: &Inspector, source: &SourcePlan, limit: usize) -> Result<show::Listed, RoleError> {
+    let shelf = inspector.shelf(&source.name).await?;
+    let backups = inspector.judge_all(&source.name, &shelf, limit).await?;
+    Ok(show::Listed {
+        vault: inspector.vault().to_owned(),
+        source: source.name.clone(),
+        more: shelf.len() - backups.len(),
+        backups,
+        findings: shelf.findings,
+    })
 }
 
 async fn find(inspector: &Inspector, sources: &[SourcePlan], backup: &BackupId) -> Result<Option<Sealed>, RoleError> {

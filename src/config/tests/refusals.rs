@@ -118,7 +118,7 @@ fn a_vault_that_cannot_be_meant_is_refused() {
     says(&vault("lock = \"none\""), &["12:8: `lock` must be \"bucket-default\" or \"per-object\""]);
     says(&vault("path_stile = true"), &["12:1: unknown key `path_stile`", "hint: Did you mean `path_style`?"]);
     says(&changed(url, &format!("{url}\nregion = \"x\"")), &["11:10: `region` is for s3:// vaults"]);
-    says(&changed("term = \"35d\"", "term = \"35\""), &["`term`: `35` is not a number with a unit"]);
+    says(&changed("term = \"35d\"", "term = \"35\""), &["`term`: `35` is not whole days with a unit"]);
     says(
         &added("[[vault]]\nname = \"local\"\nurl = \"file:///srv/vault\"\nterm = \"8d\""),
         &["17:8: two vaults are named `local`", "18:7: this is the place of vault `local`"],

@@ -1,7 +1,7 @@
 //! event: what is worth a message: a source enters a problem, stays in it for a day, or is well again.
 
 use crate::{
-    clock::{SignedDuration, Timestamp, spoken},
+    clock::{SignedDuration, Timestamp, spoken, whole_second},
     health::{Health, Problem, SourceHealth, State},
     layout::SourceName,
 };
@@ -60,6 +60,8 @@ pub struct Event {
     /// The recovery point's.
     pub age: Option<SignedDuration>,
     pub at: Timestamp,
+    /// Until when each vault's last good backup is locked; `None` where there is none.
+    pub locked_until: BTreeMap<String, Option<Timestamp>>,
     /// It has been told before, a day ago.
     pub reminder: bool,
 }
@@ -69,7 +71,8 @@ impl Event {
         let SourceHealth { source: name, state, problems, age, .. } = source;
         let mut problems = problems.clone();
         problems.sort_by_key(|problem| EventKind::of(problem) != kind);
-        Self { kind, source: name.clone(), state: *state, problems, age: *age, at, reminder }
+        let locked_until = source.vaults.iter().map(|vault| (vault.vault.clone(), vault.locked_until())).collect();
+        Self { kind, source: name.clone(), state: *state, problems, age: *age, at, locked_until, reminder }
     }
 
     /// What happened, in a few words.
@@ -86,14 +89,18 @@ impl Event {
 
     /// One sentence that says it all.
     pub fn summary(&self) -> String {
-        let because = self.problems.first().map_or(String::new(), |problem| format!(": {problem}"));
-        format!("{}{because}", self.title())
+        let still = if self.reminder { " (still)" } else { "" };
+        self.problems.first().map_or_else(|| self.title(), |problem| format!("{}: {problem}{still}", self.source))
     }
 
     /// The whole message for people, below its title.
     pub(super) fn text(&self, host: &str) -> String {
         let mut lines: Vec<String> = self.problems.iter().map(|problem| format!("- {problem}")).collect();
         lines.extend(self.problems.first().map(|problem| format!("hint: {}", problem.hint())));
+        lines.extend(self.locked_until.iter().map(|(vault, until)| match until {
+            Some(until) => format!("The last good backup in {vault} is locked until {}.", whole_second(*until)),
+            None => format!("In {vault} there is no good backup under a lock."),
+        }));
         lines.push(match self.age {
             Some(age) => format!("The recovery point is {} old. Strongroom on {host}.", spoken(age)),
             None => format!("There is no recovery point. Strongroom on {host}."),

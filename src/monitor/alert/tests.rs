@@ -18,6 +18,7 @@ fn event(kind: EventKind) -> Event {
         problems: vec![Problem::Failing { why: "<!channel> & @everyone".into() }],
         age: Some(SignedDuration::from_mins(40)),
         at: now(),
+        locked_until: [("offsite".to_owned(), Some("2026-12-26T12:00:00.5Z".parse().unwrap()))].into(),
         reminder: false,
     }
 }
@@ -46,13 +47,13 @@ async fn arrives(form: Form, event: &Event) -> Received {
 #[tokio::test]
 async fn a_webhook_gets_the_documented_fields() {
     let received = arrives(Form::Webhook, &event(EventKind::Failed)).await;
-    let summary = "app: backups fail: the last run failed: <!channel> & @everyone";
+    let summary = "app: the last run failed: <!channel> & @everyone";
     let says = "the last run failed: <!channel> & @everyone";
     let hint = "Mend the cause; `strongroom check` tells whether it is gone.";
     let expected = json!({
         "event": "failed", "reminder": false, "source": "app", "state": "failing", "summary": summary,
         "problems": [{ "problem": "failing", "vault": null, "says": says, "hint": hint }],
-        "age_seconds": 2400, "at": "2026-11-21T12:00:00Z", "host": "db1",
+        "age_seconds": 2400, "locked_until": { "offsite": "2026-12-26T12:00:00.5Z" }, "at": "2026-11-21T12:00:00Z", "host": "db1",
     });
     assert_eq!(received.json(), expected);
     assert_eq!((received.method.as_str(), received.address.as_str()), ("POST", "/topic"));
@@ -89,7 +90,8 @@ async fn ntfy_gets_text_with_headers() {
     let recovered = Event { problems: vec![], reminder: false, ..event(EventKind::Recovered) };
     let received = arrives(Form::Ntfy, &recovered).await;
     assert_eq!((received.header("title"), received.header("priority")), ("app: all is well again", "3"));
-    assert_eq!(received.body, "The recovery point is 40m 0s old. Strongroom on db1.");
+    let locked = "The last good backup in offsite is locked until 2026-12-26T12:00:00Z.";
+    assert_eq!(received.body, format!("{locked}\nThe recovery point is 40m 0s old. Strongroom on db1."));
 }
 
 #[tokio::test]

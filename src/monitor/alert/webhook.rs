@@ -9,6 +9,7 @@
 //! | `summary` | one sentence |
 //! | `problems` | of each: `problem` (a word), `vault` or null, `says`, `hint` |
 //! | `age_seconds` | of the recovery point, or null |
+//! | `locked_until` | of each vault: when the lock of its last good backup ends, or null |
 //! | `at` | RFC 3339, UTC |
 //! | `host` | where this Strongroom runs |
 
@@ -27,6 +28,7 @@ pub fn letter(hook: Hook, event: &Event, host: &str) -> Letter {
         "summary": event.summary(),
         "problems": event.problems,
         "age_seconds": event.age.map(|age| age.as_secs()),
+        "locked_until": event.locked_until,
         "at": event.at,
         "host": host,
     });

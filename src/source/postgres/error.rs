@@ -144,7 +144,7 @@ impl Explain for PostgresError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Unreachable { .. } => Some("Is the server up, and is the address right? Nothing was dumped.".into()),
+            Self::Unreachable { .. } => Some("Is the server up, and is the address right? Nothing was changed.".into()),
             Self::Refused { .. } => Some("Check the role, its password file and pg_hba.conf.".into()),
             Self::Tls { .. } => Some(
                 "sslmode=verify-full is the default: give sslrootcert=FILE for a private CA, or sslmode=disable on a \

@@ -116,9 +116,9 @@ fn what_was_told_survives_a_restart() {
 fn an_event_says_its_own_problem_first() {
     let health = Health { at: at(0), sources: vec![source(vec![failing(), suspect()])] };
     let events = events(&Told::default(), &health).0;
-    assert_eq!(events[0].summary(), "app: backups fail: the last run failed: denied");
+    assert_eq!(events[0].summary(), "app: the last run failed: denied");
     let wiped = "the newest backup looks wiped: `public.orders` lost 97 % of its rows";
-    assert_eq!(events[1].summary(), format!("app: the newest backup looks wiped: {wiped}"));
+    assert_eq!(events[1].summary(), format!("app: {wiped}"));
     assert_eq!(
         events[1].text("db1"),
         format!(
