@@ -69,6 +69,8 @@ impl Phase {
 pub enum Outcome {
     /// Sealed in every vault where it was due.
     Sealed,
+    /// No vault was due: each has a backup of its period, and the source answers.
+    NotDue,
     /// Sealed, and the data looks wiped or encrypted.
     Suspect,
     /// Sealed in as many vaults as are needed; others failed.
@@ -82,13 +84,14 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub const ALL: [Self; 6] =
-        [Self::Sealed, Self::Suspect, Self::SomeFailed, Self::Failed, Self::Interrupted, Self::Abandoned];
+    pub const ALL: [Self; 7] =
+        [Self::Sealed, Self::NotDue, Self::Suspect, Self::SomeFailed, Self::Failed, Self::Interrupted, Self::Abandoned];
 
     /// As written in the catalog, in metrics and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Sealed => "sealed",
+            Self::NotDue => "not-due",
             Self::Suspect => "suspect",
             Self::SomeFailed => "some-failed",
             Self::Failed => "failed",

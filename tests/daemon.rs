@@ -357,13 +357,13 @@ fn what_the_dump_programs_complain_of_is_in_the_log() {
 }
 
 #[test]
-fn a_daemon_that_cannot_begin_says_why_and_ends_with_2() {
+fn a_daemon_that_cannot_begin_says_why_and_how_it_ends() {
     let world = world();
     plan(&world.strongroom, ONCE_A_YEAR, "", "");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     world.strongroom.edit("depositor", |text| text.replace("127.0.0.1:0", &address));
-    let ran = world.strongroom.run("depositor", &["run"]).exits(2);
+    let ran = world.strongroom.run("depositor", &["run"]).exits(1);
     ran.says(&format!("cannot listen on {address}")).says("Another program listens there: choose another port");
     world.strongroom.edit("depositor", |text| text.replace(&format!("schedule = \"{ONCE_A_YEAR}\"\n"), ""));
     world.strongroom.run("depositor", &["run"]).exits(2).says("no source has a `schedule`").says("*/15 * * * *");

@@ -4,7 +4,8 @@ use super::{BackupError, Destination, Job, Outcome, VaultOutcome};
 use crate::{
     catalog::{Catalog, ChainRecord, Held, Place, Sealed},
     clock::{Clock, Timestamp},
-    failure::Explain,
+    failure::{Explain, with_causes},
+    health::VaultFacts,
     layout::{BackupId, SourceName},
     manifest::{DumpComplete, Header, ManifestDraft, Receipt},
     progress::Progress,
@@ -28,6 +29,10 @@ pub struct Lane<'a> {
     /// What the new manifest's segments must be locked until, at least.
     promised: Timestamp,
     patience: Duration,
+    /// Segments that the vault had promised to hold for longer, and does not.
+    breached: AtomicU64,
+    /// Its period has a suspect backup already, and takes no second one.
+    holds_suspect: bool,
     notes: Vec<String>,
     clock_skew_secs: Option<i64>,
     sent: AtomicU64,
@@ -55,7 +60,7 @@ pub async fn open_lanes<'a>(
         let address = depositor.describe();
         let place = Place { vault: depositor.vault(), source: &job.source, address: &address };
         // A suspect backup is none that a period could rest upon.
-        let last_good = catalog.vault_facts(place, *every).await?.last_good;
+        let VaultFacts { last_good, last_sealed, .. } = catalog.vault_facts(place, *every).await?;
         if !term::due(*every, last_good.map(|good| good.sealed_at), now) {
             others.push(VaultOutcome::not_due(depositor.vault()));
             continue;
@@ -79,6 +84,8 @@ pub async fn open_lanes<'a>(
             record,
             promised: depositor.promised(now),
             patience: patience(job),
+            breached: AtomicU64::new(0),
+            holds_suspect: !term::due(*every, last_sealed.map(|sealed| sealed.sealed_at), now),
             clock_skew_secs,
             sent: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -138,10 +145,10 @@ impl Lane<'_> {
                     self.progress.reused(receipt.size);
                     return Ok(receipt);
                 }
-                Ok(None) => {}
+                Ok(None) => self.broken(segment, "its lock is gone or shorter than it was"),
                 Err(error) if error.may_pass() => return Err(error.into()),
                 // A vault that does not know the version any more, or will not say: what is sent anew needs neither.
-                Err(error) => self.sent_anew(segment, &error),
+                Err(error) => self.broken(segment, &with_causes(&error)),
             }
             self.record.forget(segment.id).await?;
         }
@@ -161,13 +168,25 @@ impl Lane<'_> {
         Ok(receipt)
     }
 
-    fn sent_anew(&self, segment: &PackedSegment, error: &RoleError) {
+    /// The lock was read back once, and was to hold until today and longer.
+    fn broken(&self, segment: &PackedSegment, why: &str) {
+        self.breached.fetch_add(1, Relaxed);
         let vault = self.depositor.vault();
-        tracing::warn!(vault, segment = %segment.id, %error, "an earlier deposit cannot be referred to, and is sent anew");
+        tracing::warn!(vault, segment = %segment.id, why, "an earlier deposit is not held as promised, and is sent anew");
+    }
+
+    fn breach(&self) -> Option<String> {
+        let breached = self.breached.load(Relaxed);
+        (breached > 0).then(|| {
+            format!("{breached} segments that it had locked for longer are gone, unlocked or not to be asked about; they were sent anew")
+        })
     }
 
     /// Completes the draft and deposits manifest and seal, or says why this vault has none.
     pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> VaultOutcome {
+        if self.holds_suspect && !dump.suspicions().is_empty() {
+            return self.outcome(Outcome::NotDue);
+        }
         let sealed = self.sealed(dump, closed, clock).await;
         self.outcome(sealed.unwrap_or_else(Outcome::Failed))
     }
@@ -193,6 +212,7 @@ impl Lane<'_> {
         };
         self.record.sealed(&sealed).await?;
         Ok(Outcome::Sealed {
+            breach: self.breach(),
             lock: manifest.lock,
             locked_until: manifest.locked_until,
             sequence: manifest.chain.sequence,

@@ -220,8 +220,13 @@ impl Attempt<'_> {
         let Self { job, catalog, run, progress, .. } = self;
         let started_at = job.clock.now();
         let backup = BackupId::new(started_at, (job.random)());
-        catalog.name_run(*run, &backup).await?;
         let (mut lanes, mut vaults) = lane::open_lanes(job, catalog, progress, &backup, started_at).await?;
+        if lanes.is_empty() {
+            // Nothing is wanted of the source today, and its loss would be noticed weeks late.
+            postgres::look(&job.postgres).await?;
+            return self.report_nothing(backup, started_at, vaults).await;
+        }
+        catalog.name_run(*run, &backup).await?;
         if lanes.iter().all(|lane| lane.has_failed()) {
             vaults.extend(lanes.into_iter().map(Lane::into_failure));
             return self.report_nothing(backup, started_at, vaults).await;
@@ -303,8 +308,14 @@ impl Attempt<'_> {
     /// What looks wiped against the last good backup; nothing where there is none to compare with.
     async fn judge(&self, portrait: &Portrait) -> Result<Vec<Suspicion>, BackupError> {
         let good = self.catalog.portrait(&self.job.source).await?;
-        // A portrait that a newer program drew is none to us.
-        let good: Option<Portrait> = good.and_then(|(_, json)| serde_json::from_str(&json).ok());
+        let read = |(backup, json): (BackupId, String)| match serde_json::from_str::<Portrait>(&json) {
+            Ok(portrait) => Some(portrait),
+            Err(error) => {
+                tracing::error!(%backup, %error, "its portrait cannot be read: nothing is there to tell a wipe by");
+                None
+            }
+        };
+        let good: Option<Portrait> = good.and_then(read);
         Ok(good.map_or_else(Vec::new, |good| suspect::judge(&good, portrait, &self.job.thresholds)))
     }
 
@@ -313,8 +324,8 @@ impl Attempt<'_> {
         for vault in &report.vaults {
             let failed;
             let share = match &vault.outcome {
-                Outcome::Sealed { sequence, locked_until, .. } => {
-                    Share::Sealed { sequence: *sequence, locked_until: *locked_until }
+                Outcome::Sealed { sequence, locked_until, breach, .. } => {
+                    Share::Sealed { sequence: *sequence, locked_until: *locked_until, breach: breach.as_deref() }
                 }
                 Outcome::NotDue => Share::NotDue,
                 Outcome::Failed(error) => {

@@ -48,6 +48,8 @@ pub enum Outcome {
         lock: LockMode,
         locked_until: Option<Timestamp>,
         sequence: u64,
+        /// What the vault had promised to hold and does not any more.
+        breach: Option<String>,
     },
     /// Its period holds a backup already.
     NotDue,
@@ -78,6 +80,14 @@ impl Report {
         self.vaults.iter().filter_map(locked_until).max()
     }
 
+    /// Vaults that broke a lock's promise, each with what is gone.
+    pub fn breaches(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.vaults.iter().filter_map(|vault| match &vault.outcome {
+            Outcome::Sealed { breach: Some(breach), .. } => Some((vault.vault.as_str(), breach.as_str())),
+            _ => None,
+        })
+    }
+
     pub fn sealed(&self) -> usize {
         self.vaults.iter().filter(|vault| matches!(vault.outcome, Outcome::Sealed { .. })).count()
     }
@@ -90,6 +100,7 @@ impl Report {
         match () {
             () if !self.is_protected() => run::Outcome::Failed,
             () if !self.suspicions.is_empty() => run::Outcome::Suspect,
+            () if self.sealed() == 0 && self.failures().next().is_none() => run::Outcome::NotDue,
             () if self.failures().next().is_some() => run::Outcome::SomeFailed,
             () => run::Outcome::Sealed,
         }
@@ -98,6 +109,7 @@ impl Report {
     /// What went wrong, in one line; `None` where nothing did.
     pub fn why(&self) -> Option<String> {
         let failed = self.failures().map(|(vault, error)| format!("{vault}: {}", with_causes(error)));
+        let failed = failed.chain(self.breaches().map(|(vault, breach)| format!("{vault}: {breach}")));
         let suspicions = (!self.suspicions.is_empty()).then(|| shortened(&self.suspicions));
         let all: Vec<_> = failed.chain(suspicions).collect();
         (!all.is_empty()).then(|| all.join("; "))

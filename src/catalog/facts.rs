@@ -47,8 +47,10 @@ impl Catalog {
 
     /// Why the newest sealed backup of `source` looks wiped, in whichever vault it is.
     pub async fn suspicions(&self, source: &SourceName) -> Result<Vec<String>, CatalogError> {
-        let newest = "SELECT suspicions FROM backups JOIN chains USING (chain) WHERE source = ?
-                      ORDER BY sealed_at DESC LIMIT 1";
+        // By the order of runs, not of clocks: one that was ahead must not hide what came after.
+        let newest = "SELECT suspicions FROM backups JOIN chains USING (chain)
+                      LEFT JOIN runs ON runs.backup = backups.backup AND runs.source = chains.source
+                      WHERE chains.source = ? ORDER BY runs.run DESC NULLS LAST, sealed_at DESC LIMIT 1";
         let newest = sqlx::query_scalar(newest).bind(Word(source));
         let newest: Option<Json<Vec<String>>> =
             newest.fetch_optional(&mut *self.store.connection().await?).await.map_err(self.store.failed())?;
@@ -63,7 +65,7 @@ async fn newest_sealed(
 ) -> Result<Option<SealedFacts>, sqlx::Error> {
     let newest = "SELECT backup, snapshot_at, sealed_at, lock, locked_until, packed_bytes
                   FROM backups JOIN chains USING (chain) WHERE vault = ? AND source = ? AND place = ?
-                  AND (suspicions = '[]' OR NOT ?) ORDER BY sealed_at DESC LIMIT 1";
+                  AND (suspicions = '[]' OR NOT ?) ORDER BY backups.sequence DESC LIMIT 1";
     let newest = sqlx::query_as(newest).bind(place.vault).bind(Word(place.source)).bind(place.address);
     let newest: Option<SealedRow> = newest.bind(good_only).fetch_optional(reading).await?;
     Ok(newest.map(|(Word(backup), At(snapshot_at), At(sealed_at), Word(lock), locked_until, packed_bytes)| {
@@ -72,9 +74,9 @@ async fn newest_sealed(
     }))
 }
 
-/// Why the vault's share of the last run that ended failed.
+/// Why the vault's share of the last run that ended failed, or which promise it broke.
 async fn failing(reading: &mut SqliteConnection, place: Place<'_>) -> Result<Option<String>, sqlx::Error> {
-    let share = "SELECT why FROM shares WHERE vault = ?1 AND outcome = 'failed'
+    let share = "SELECT why FROM shares WHERE vault = ?1 AND why IS NOT NULL
                  AND run = (SELECT max(run) FROM runs WHERE source = ?2 AND ended_at IS NOT NULL)";
     let share = sqlx::query_scalar(share).bind(place.vault).bind(Word(place.source));
     share.fetch_optional(reading).await

@@ -11,7 +11,6 @@ impl Catalog {
     }
 
     /// The newest backup where it is suspect and nobody has accepted it, and its portrait.
-    #[cfg(test)]
     pub async fn pending_portrait(&self, source: &SourceName) -> Result<Option<(BackupId, String)>, CatalogError> {
         self.standing(source, "pending").await
     }
@@ -44,11 +43,16 @@ impl Catalog {
     }
 
     /// Somebody looked at the newest backup and found it good: it is not suspect any more, and later ones are measured
-    /// by it. `None` where nothing waits.
-    pub async fn promote_portrait(&self, source: &SourceName) -> Result<Option<BackupId>, CatalogError> {
+    /// by it. `None` where nothing waits, or another than `shown`.
+    pub async fn promote_portrait(
+        &self,
+        source: &SourceName,
+        shown: &BackupId,
+    ) -> Result<Option<BackupId>, CatalogError> {
         let mut writing = self.store.begin().await?;
         let write = async {
-            let Some((backup, json)) = find(&mut writing, source, "pending").await? else { return Ok(None) };
+            let waiting = find(&mut writing, source, "pending").await?;
+            let Some((backup, json)) = waiting.filter(|(backup, _)| backup == shown) else { return Ok(None) };
             put(&mut writing, source, "good", &backup, &json).await?;
             clear_pending(&mut writing, source).await?;
             let clear = "UPDATE backups SET suspicions = '[]' WHERE backup = ?

@@ -38,6 +38,8 @@ pub enum Share<'a> {
     Sealed {
         sequence: u64,
         locked_until: Option<Timestamp>,
+        /// What the vault had promised to hold and does not any more.
+        breach: Option<&'a str>,
     },
     NotDue,
     /// With the causes.
@@ -81,7 +83,7 @@ impl Catalog {
 
     pub async fn vault_ended(&self, run: RunId, ended: VaultEnded<'_>) -> Result<(), CatalogError> {
         let (outcome, why, sequence, locked_until) = match ended.share {
-            Share::Sealed { sequence, locked_until } => ("sealed", None, Some(count(sequence)), locked_until),
+            Share::Sealed { sequence, locked_until, breach } => ("sealed", breach, Some(count(sequence)), locked_until),
             Share::NotDue => ("not-due", None, None, None),
             Share::Failed(why) => ("failed", Some(why), None, None),
         };

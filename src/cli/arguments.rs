@@ -99,6 +99,8 @@ pub struct HistoryOptions {
 pub struct AcceptOptions {
     /// Whose newest backup is good
     pub source: SourceName,
+    /// Its id, as `backup`, `status` or `list` shows it: only what you have seen is accepted
+    pub backup: BackupId,
 }
 
 #[derive(Args)]

@@ -100,11 +100,12 @@ impl Agenda {
             });
             entry.leaving = false;
             entry.quiet_until = None;
-            if entry.timing != timing {
+            let same_slots = (&entry.timing.schedule, &entry.timing.zone) == (&timing.schedule, &timing.zone);
+            if !same_slots {
                 // Slots of a schedule that was not there are nobody's to miss.
                 entry.history.accounted = entry.history.accounted.max(now);
-                entry.timing = timing;
             }
+            entry.timing = timing;
             entry.history.retry = entry.history.retry.or(retry).map(|retry| Retry { not_before: now, ..retry });
         }
         self.entries.retain(|_, entry| !entry.leaving || entry.running.is_some());

@@ -79,6 +79,9 @@ fn say(report: &Report) {
     for warning in &report.warnings {
         tracing::warn!(%source, %backup, "{warning}");
     }
+    for (vault, breach) in report.breaches() {
+        tracing::error!(%source, %backup, vault, "BROKEN PROMISE: {breach}");
+    }
     if !report.suspicions.is_empty() {
         let why = shortened(&report.suspicions);
         tracing::error!(%source, %backup, why, "SUSPECT: sealed, and not counted as good");

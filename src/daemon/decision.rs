@@ -142,13 +142,23 @@ pub fn told(trigger: Trigger, now: Timestamp) -> String {
     }
 }
 
-/// How old a recovery point may become where nobody said so: two of the schedule's longest pauses, and some time to
-/// run.
+/// How old a recovery point may become where nobody said so: two of the pauses of the schedule, the longest of more
+/// than a week, so that it is the same on each day of it; and some time to run.
 pub fn expected_within(timing: &Timing, now: Timestamp) -> Option<SignedDuration> {
-    const LOOKED_AT: usize = 200;
+    const LOOKED_AT: SignedDuration = SignedDuration::from_hours(8 * 24);
+    /// Eight days of a slot each minute; where there are more, no pause is long.
+    const SLOTS_MAX: usize = 11_600;
     const TO_RUN: SignedDuration = SignedDuration::from_mins(10);
-    let slots: Vec<_> = timing.schedule.as_ref()?.upcoming(&timing.zone, now).take(LOOKED_AT).collect();
-    let longest = slots.windows(2).map(|pair| pair[1].duration_since(pair[0])).max()?;
+    let mut longest = None;
+    let mut before = None;
+    for slot in timing.schedule.as_ref()?.upcoming(&timing.zone, now).take(SLOTS_MAX) {
+        longest = longest.max(before.map(|before| slot.duration_since(before)));
+        before = Some(slot);
+        if longest.is_some() && slot.duration_since(now) > LOOKED_AT {
+            break;
+        }
+    }
+    let longest = longest?;
     Some(longest * 2 + TO_RUN + timing.jitter)
 }
 
@@ -289,6 +299,10 @@ mod tests {
     fn what_nobody_expects_is_expected_within_two_pauses_of_the_schedule() {
         let within = |schedule| expected_within(&timing(schedule), at("12:00:00")).unwrap();
         assert_eq!(within("*/15 * * * *"), SignedDuration::from_mins(40));
+        assert_eq!(within("0 3 1 1 *"), SignedDuration::from_mins(10) + SignedDuration::from_hours(2 * 24 * 365));
+        let at_work = |now: &str| expected_within(&timing("*/5 8-18 * * 1-5"), now.parse().unwrap()).unwrap();
+        let days = ["2026-11-20T17:00:00Z", "2026-11-21T12:00:00Z", "2026-11-23T12:00:00Z"].map(at_work);
+        assert_eq!(days, [SignedDuration::from_mins(10 + 2 * (61 * 60 + 5)); 3]);
         assert_eq!(within("0 3 * * 1-5"), SignedDuration::from_mins(10) + SignedDuration::from_hours(2 * 72));
     }
 }

@@ -5,6 +5,7 @@
 
 mod agenda;
 mod attempt;
+mod books;
 mod decision;
 mod ledger;
 mod orders;
@@ -17,7 +18,7 @@ pub use decision::{Timing, expected_within};
 use crate::{
     backup::Job,
     catalog::{Catalog, CatalogError},
-    clock::{Clock, Timestamp, spoken},
+    clock::{Clock, SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind, with_causes},
     health::{self, Health, Objectives},
     layout::SourceName,
@@ -48,6 +49,10 @@ const ROUND: Duration = Duration::from_secs(5);
 const ROUND_MAX: Duration = Duration::from_secs(60);
 /// A deposit under way is finished when we are stopped, but not waited for longer.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
+/// What could not be told is told again after this.
+const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+/// A catalog that is slow, or locked by somebody, does not hold the loop up for longer.
+const CATALOG_WITHIN: Duration = Duration::from_secs(5);
 /// What was to be told when we are stopped, or when others are to be told from now on, is told within this.
 const TELL_WITHIN: Duration = Duration::from_secs(10);
 
@@ -131,6 +136,10 @@ struct Daemon {
     alerts: Alerts,
     pings: Arc<Pings>,
     told: Told,
+    undelivered: u64,
+    tell_again_at: Option<Timestamp>,
+    /// Absences that the catalog could not be told of yet.
+    unwritten: Vec<Absence>,
     /// The last run of each source, for when the catalog does not know of it.
     last_runs: BTreeMap<SourceName, run::Record>,
     pages: Option<Pages>,
@@ -213,6 +222,9 @@ impl Daemon {
             tasks: BTreeMap::new(),
             stop: CancellationToken::new(),
             told: ledger::read_told(&orders.state_dir),
+            undelivered: 0,
+            tell_again_at: None,
+            unwritten: Vec::new(),
             last_runs: BTreeMap::new(),
             pages: None,
             supervisor: Supervisor::new(),
@@ -230,9 +242,10 @@ impl Daemon {
         for step in self.agenda.tick(now) {
             match step {
                 Step::Start(source, trigger) => self.start(source, trigger, now),
-                Step::Absent(absence) => self.note(&absence).await,
+                Step::Absent(absence) => self.note(absence),
             }
         }
+        self.write_absences().await;
         let agenda = &self.agenda;
         self.board.update(|shown| ledger::refresh_times(&mut shown.facts, agenda));
         let health = self.board.health(now);
@@ -241,6 +254,15 @@ impl Daemon {
     }
 
     fn alarm(&mut self, health: &Health) {
+        let undelivered = self.board.undelivered();
+        if undelivered > self.undelivered {
+            self.undelivered = undelivered;
+            self.tell_again_at = self.tell_again_at.or(Some(health.at + TELL_AGAIN));
+        }
+        if self.tell_again_at.is_some_and(|at| at <= health.at) {
+            self.tell_again_at = None;
+            self.told = Told::default();
+        }
         let (events, told) = monitor::events(&self.told, health);
         for event in events {
             tracing::warn!(source = %event.source, event = event.kind.word(), "{}", event.summary());
@@ -269,21 +291,6 @@ impl Daemon {
         self.tasks.insert(task.id(), source);
     }
 
-    /// An absence that the catalog cannot be told of is in the log at least.
-    async fn note(&self, absence: &Absence) {
-        let Absence { source, first_slot, last_slot, slots, why, .. } = absence;
-        tracing::warn!(%source, %first_slot, %last_slot, slots, why, "not backed up");
-        let noting = async {
-            let catalog = Catalog::open(&self.state_dir, self.clock.now()).await?;
-            catalog.absent(absence).await?;
-            catalog.close().await;
-            Ok::<_, CatalogError>(())
-        };
-        if let Err(error) = noting.await {
-            tracing::error!(error = with_causes(&error), "the catalog does not know of it");
-        }
-    }
-
     /// A run has ended, or its task has panicked.
     async fn take_home(&mut self, joined: Result<(Id, Ended), JoinError>) {
         let (id, ended) = match joined {
@@ -297,12 +304,14 @@ impl Daemon {
         self.tasks.remove(&id);
         let now = self.clock.now();
         if let Some(Step::Absent(absence)) = self.agenda.ended(&ended.source, ended.ending, now) {
-            self.note(&absence).await;
+            self.note(absence);
         }
         self.last_runs.extend(ended.record.map(|record| (ended.source.clone(), record)));
         self.board.update(|shown| shown.clock_skews.extend(ended.skews));
-        if let Err(error) = self.post(now).await {
-            tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");
+        let posted = tokio::time::timeout(CATALOG_WITHIN, self.post(now)).await;
+        if !matches!(posted, Ok(Ok(()))) {
+            let error = posted.ok().and_then(Result::err).map_or("no answer".to_owned(), |error| with_causes(&error));
+            tracing::error!(error, "the catalog cannot be read: what is shown may be too old");
             self.board.update(|shown| ledger::overlay(&mut shown.facts, &self.last_runs));
         }
         self.count_down(&ended.source, now);
@@ -321,20 +330,6 @@ impl Daemon {
                 None => tracing::warn!(%source, vault = vault.vault, "there is no good backup under a lock"),
             }
         }
-    }
-
-    /// Puts what the catalog says on the board.
-    async fn post(&self, now: Timestamp) -> Result<(), CatalogError> {
-        let catalog = Catalog::open(&self.state_dir, now).await?;
-        let mut facts = ledger::facts(&catalog, &self.charges, Some(&self.agenda), now).await?;
-        ledger::overlay(&mut facts, &self.last_runs);
-        let totals = ledger::by_source(catalog.totals().await?);
-        catalog.close().await;
-        self.board.update(|shown| {
-            shown.facts = facts;
-            shown.totals.runs = totals;
-        });
-        Ok(())
     }
 
     /// Stops every run in good order and waits for it, within limits.
@@ -356,6 +351,7 @@ impl Daemon {
         if tokio::time::timeout(STOP_WITHIN, waiting).await.is_err() {
             tracing::warn!(sources = ?self.tasks.values(), "runs are cut off; nothing of them is sealed by halves");
         }
+        self.write_absences().await;
         self.alerts.close(TELL_WITHIN).await;
         if let Some(pings) = Arc::into_inner(self.pings) {
             pings.close(TELL_WITHIN).await;

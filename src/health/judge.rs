@@ -65,9 +65,8 @@ fn is_current(now: Timestamp, facts: &Facts, vault: &VaultFacts) -> bool {
     let behind = vault.every.is_some_and(|every| {
         let asked_at = facts.last_run.as_ref().filter(|_| ended_sealed(facts)).map(|run| run.started_at);
         let a_period_ago = now.checked_sub(every).unwrap_or(Timestamp::MIN);
-        let sealed_at = vault.last_sealed.as_ref().unwrap_or(good).sealed_at;
         let looked_at = asked_at.map_or(a_period_ago, |asked_at| asked_at.max(a_period_ago));
-        term::due(Some(every), Some(sealed_at), looked_at)
+        term::due(Some(every), Some(good.sealed_at), looked_at)
     });
     !lapsed && !behind
 }
@@ -139,7 +138,7 @@ fn lateness(now: Timestamp, facts: &Facts, recovery_point: Option<Timestamp>) ->
 fn failure(facts: &Facts) -> Option<Problem> {
     let end = facts.last_run.as_ref()?.ended.as_ref()?;
     let unsaid = match end.outcome {
-        Outcome::Sealed | Outcome::Suspect | Outcome::SomeFailed => return None,
+        Outcome::Sealed | Outcome::NotDue | Outcome::Suspect | Outcome::SomeFailed => return None,
         // Somebody stopped it, and whoever starts the daemon again begins it anew; if nobody does, age will tell.
         Outcome::Interrupted => return None,
         Outcome::Failed => "it did not say why",

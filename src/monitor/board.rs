@@ -98,6 +98,11 @@ impl Board {
         });
     }
 
+    /// Messages of any alert that could not be delivered.
+    pub fn undelivered(&self) -> u64 {
+        self.0.borrow().totals.alerts_failed.values().sum()
+    }
+
     pub(super) fn alert_failed(&self, alert: &str) {
         self.update(|shown| {
             if let Some(count) = shown.totals.alerts_failed.get_mut(alert) {

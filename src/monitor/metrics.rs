@@ -186,7 +186,7 @@ fn last_runs(page: &mut Page, health: &Health) {
 
 /// A suspect backup was made as it should be; what it holds has a metric of its own.
 fn is_success(outcome: Outcome) -> bool {
-    outcome.is_good() || outcome == Outcome::Suspect
+    outcome.is_good() || matches!(outcome, Outcome::Suspect | Outcome::NotDue)
 }
 
 fn standing(page: &mut Page, health: &Health) {

@@ -30,7 +30,7 @@ async fn a_suspect_backup_is_the_last_and_not_the_last_good_until_it_is_accepted
     let suspect = Sealed { suspicions: vec!["7 of 9 tables are gone".into()], ..world.sealed(2, 1) };
     world.seal(&catalog, &good).await;
     catalog.set_portrait(&world.source, &good.backup, "{\"tables\":9}").await.unwrap();
-    assert_eq!(catalog.promote_portrait(&world.source).await.unwrap(), None);
+    assert_eq!(catalog.promote_portrait(&world.source, &world.backup(1)).await.unwrap(), None);
     assert_eq!(catalog.suspicions(&world.source).await.unwrap(), [""; 0]);
     world.seal(&catalog, &suspect).await;
     catalog.set_pending_portrait(&world.source, &suspect.backup, "{\"tables\":2}").await.unwrap();
@@ -41,13 +41,13 @@ async fn a_suspect_backup_is_the_last_and_not_the_last_good_until_it_is_accepted
     let measure = catalog.portrait(&world.source).await.unwrap();
     assert_eq!(measure, Some((good.backup, "{\"tables\":9}".to_owned())));
 
-    assert_eq!(catalog.promote_portrait(&world.source).await.unwrap(), Some(suspect.backup.clone()));
+    assert_eq!(catalog.promote_portrait(&world.source, &suspect.backup).await.unwrap(), Some(suspect.backup.clone()));
     assert_eq!(look().await.last_good, facts(&suspect));
     assert_eq!(catalog.suspicions(&world.source).await.unwrap(), [""; 0]);
     let measure = catalog.portrait(&world.source).await.unwrap();
     assert_eq!(measure, Some((suspect.backup, "{\"tables\":2}".to_owned())));
     assert_eq!(catalog.pending_portrait(&world.source).await.unwrap(), None);
-    assert_eq!(catalog.promote_portrait(&world.source).await.unwrap(), None);
+    assert_eq!(catalog.promote_portrait(&world.source, &world.backup(1)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -56,7 +56,7 @@ async fn a_good_backup_leaves_nothing_to_accept() {
     let catalog = world.open().await;
     catalog.set_pending_portrait(&world.source, &world.backup(1), "{}").await.unwrap();
     catalog.set_portrait(&world.source, &world.backup(2), "{}").await.unwrap();
-    assert_eq!(catalog.promote_portrait(&world.source).await.unwrap(), None);
+    assert_eq!(catalog.promote_portrait(&world.source, &world.backup(1)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -69,7 +69,7 @@ async fn a_vault_is_failing_while_its_share_of_the_last_run_failed() {
     };
     let lock = catalog.lock(&world.source).unwrap();
     let begun = Begun { trigger: Trigger::Asked, started_at: world.now, pid: 1 };
-    let sealed = Share::Sealed { sequence: 1, locked_until: Some(world.now) };
+    let sealed = Share::Sealed { sequence: 1, locked_until: Some(world.now), breach: None };
     for (share, expected) in [(Share::Failed("no route"), Some("no route")), (Share::NotDue, None), (sealed, None)] {
         let run = catalog.begin_run(&lock, begun).await.unwrap();
         let ended = VaultEnded { vault: "offsite", share, sent: 1, reused: 2 };

@@ -44,9 +44,12 @@ fn backup_text(report: &backup::Report) -> String {
     text.extend(report.suspicions.iter().map(|suspicion| format!("  {}: {suspicion}\n", "SUSPECT".red().bold())));
     for VaultOutcome { vault, notes, outcome, .. } in &report.vaults {
         text += &match outcome {
-            Outcome::Sealed { lock, locked_until, .. } => {
+            Outcome::Sealed { lock, locked_until, breach, .. } => {
                 let until = locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
-                format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock))
+                let breach =
+                    breach.as_ref().map(|breach| format!("  {} {vault}: {breach}\n", "BROKEN PROMISE".red().bold()));
+                let sealed = format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock));
+                sealed + &breach.unwrap_or_default()
             }
             Outcome::NotDue => format!("  not due in {vault}\n"),
             Outcome::Failed(_) => format!("  {} in {vault}\n", "NOT SEALED".red().bold()),
@@ -60,9 +63,9 @@ fn backup_text(report: &backup::Report) -> String {
             &format!("  {}: {} of {} vaults hold it\n", "NOT PROTECTED".red().bold(), report.holding(), report.needed);
     }
     if !report.suspicions.is_empty() {
-        let source = &report.source;
+        let (source, backup) = (&report.source, &report.backup);
         text += &format!(
-            "  It is sealed, and not counted as good: `restore` takes it by its id alone. If the data is as it should be:\n  strongroom accept {source}\n"
+            "  It is sealed, and not counted as good: `restore` takes it by its id alone. If the data is as it should be:\n  strongroom accept {source} {backup}\n"
         );
     }
     text
@@ -76,8 +79,8 @@ fn backup_json(source: &SourceName, ended: &Result<backup::Report, Failure>) -> 
         Ok(report) => report,
     };
     let vault = |VaultOutcome { vault, notes, outcome, sent, reused, .. }: &VaultOutcome| match outcome {
-        Outcome::Sealed { lock, locked_until, sequence } => json!({
-            "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "sent_bytes": sent,
+        Outcome::Sealed { lock, locked_until, sequence, breach } => json!({
+            "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "breach": breach, "sent_bytes": sent,
             "reused_bytes": reused, "notes": notes,
         }),
         Outcome::NotDue => json!({ "vault": vault, "outcome": "not-due", "notes": notes }),
@@ -95,11 +98,12 @@ fn backup_json(source: &SourceName, ended: &Result<backup::Report, Failure>) -> 
     })
 }
 
-pub fn accepted(source: &SourceName, backup: &BackupId, as_json: bool) -> Result<(), Failure> {
+pub fn accepted(source: &SourceName, backup: &BackupId, suspicions: &[String], as_json: bool) -> Result<(), Failure> {
     if as_json {
-        return print_json(&json!({ "source": source, "accepted": backup }));
+        return print_json(&json!({ "source": source, "accepted": backup, "suspicions": suspicions }));
     }
+    let what: String = suspicions.iter().map(|suspicion| format!("accepted: {suspicion}\n")).collect();
     print(&format!(
-        "{backup} counts as good: later backups of {source} are compared with it.\nIn the vault it stays marked, so `restore` takes it by its id alone; the next backup is not."
+        "{what}{backup} counts as good: later backups of {source} are compared with it.\nIn the vault it stays marked, so `restore` takes it by its id alone; the next backup is not."
     ))
 }

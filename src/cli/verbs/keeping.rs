@@ -63,10 +63,21 @@ impl Door {
         chosen(&plan.sources, std::slice::from_ref(&options.source))?;
         self.depositors_alone(&plan, "accept")?;
         let catalog = Catalog::open(&plan.state_dir, self.clock.now()).await?;
-        let accepted = catalog.promote_portrait(&options.source).await?;
+        let waiting = catalog.pending_portrait(&options.source).await?.map(|(backup, _)| backup);
+        let suspicions = catalog.suspicions(&options.source).await?;
+        match waiting {
+            None => return Err(VerbError::NothingSuspect(options.source.clone()).into()),
+            Some(backup) if backup != options.backup => {
+                let asked = options.backup.clone();
+                return Err(VerbError::NotTheSuspect { asked, backup, suspicions }.into());
+            }
+            Some(_) => {}
+        }
+        // A run that has ended just now put another one in its place: that one was not shown.
+        let accepted = catalog.promote_portrait(&options.source, &options.backup).await?;
         catalog.close().await;
         let Some(backup) = accepted else { return Err(VerbError::NothingSuspect(options.source.clone()).into()) };
-        show::accepted(&options.source, &backup, self.json)?;
+        show::accepted(&options.source, &backup, &suspicions, self.json)?;
         Ok(0)
     }
 
@@ -166,11 +177,12 @@ fn exit_code(ended: &[(SourceName, Result<Report, BackupError>)]) -> u8 {
 fn code(ended: &Result<Report, BackupError>) -> u8 {
     match ended {
         Err(error) => error.kind() as u8,
+        Ok(report) if report.breaches().next().is_some() => Kind::NotImmutable as u8,
         Ok(report) => match report.outcome() {
             Outcome::Suspect => Kind::Suspect as u8,
             Outcome::SomeFailed => Kind::SomeFailed as u8,
             Outcome::Failed => report.failures().next().map_or(Kind::Failed as u8, |(_, error)| error.kind() as u8),
-            Outcome::Sealed | Outcome::Interrupted | Outcome::Abandoned => 0,
+            Outcome::Sealed | Outcome::NotDue | Outcome::Interrupted | Outcome::Abandoned => 0,
         },
     }
 }

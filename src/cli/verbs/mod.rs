@@ -9,6 +9,7 @@ use crate::{
     clock::Clock,
     config::{DepositorKeys, Keys, Plan, Role, SourcePlan},
     failure::{Explain, Kind},
+    health::shortened,
     keyring::KeyError,
     layout::{BackupId, SourceName},
     role::{Depositor, Inspector},
@@ -33,6 +34,8 @@ pub enum VerbError {
     NoSuchVault(String),
     #[error("no backup of `{0}` waits to be accepted")]
     NothingSuspect(SourceName),
+    #[error("not {asked}, but {backup} waits to be accepted: {}", shortened(.suspicions))]
+    NotTheSuspect { asked: BackupId, backup: BackupId, suspicions: Vec<String> },
     #[error("no sealed backup {0} in any vault of the configuration")]
     NoSuchBackup(BackupId),
     #[error("{path}: {why}")]
@@ -48,7 +51,7 @@ pub enum VerbError {
 impl Explain for VerbError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchBackup(_) | Self::NothingSuspect(_) => Kind::Failed,
+            Self::NoSuchBackup(_) | Self::NothingSuspect(_) | Self::NotTheSuspect { .. } => Kind::Failed,
             _ => Kind::Settings,
         }
     }
@@ -62,6 +65,9 @@ impl Explain for VerbError {
             Self::Identity { why, .. } => why.hint(),
             Self::To(error) => error.hint(),
             Self::Password(error) => error.hint(),
+            Self::NotTheSuspect { backup, .. } => {
+                Some(format!("Look at the database; if that is as it should be, too, accept {backup}."))
+            }
             Self::NothingSuspect(_) => Some("The newest backup is not suspect, or was accepted already.".into()),
             Self::NoSuchSource(_) | Self::NoSuchVault(_) | Self::Jobs => None,
         }

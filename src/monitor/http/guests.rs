@@ -18,9 +18,9 @@ use tokio::{
 };
 use tracing::warn;
 
-const GUESTS_MAX: usize = 32;
+const GUESTS_MAX: usize = 64;
 /// For the whole of a connection: one request and its answer.
-const STAYS_FOR_MAX: Duration = Duration::from_secs(10);
+const STAYS_FOR_MAX: Duration = Duration::from_secs(3);
 /// Where nobody can be let in (too many files open), another try comes after this.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 

@@ -92,7 +92,9 @@ pub async fn dump(
     let engine = Engine { name: "postgres".into(), server: server.version, tool: clients.version };
     let children = [("pg_dump", archive.ended.status), ("pg_dumpall", globals_ended.status)];
     let complete = DumpComplete::prove(closed, engine, snapshot.at, &children)?;
-    Ok(Dumped { complete, portrait: portrait(&shared, &copied.tables) })
+    let mut portrait = portrait(&shared, &copied.tables);
+    portrait.add("(large objects)", Shape { rows: complete.closed().large_objects, ..Shape::default() });
+    Ok(Dumped { complete, portrait })
 }
 
 /// What is known of a source before anything of it is locked.
