@@ -52,6 +52,21 @@ impl Taken {
         Self::read(strongroom, &strongroom.run("depositor", &["backup", "--json"]).exits(0))
     }
 
+    /// A backup that finds the vault without what it had locked: everything is sent anew, and it says so.
+    fn after_a_broken_promise(strongroom: &Installation) -> Self {
+        let ran = strongroom.run("depositor", &["backup", "--json"]).exits(15);
+        let ran = ran.says("is not held as promised, and is sent anew");
+        let taken = Self::read(strongroom, &ran);
+        assert!(
+            text(&taken.report, "/vaults/0/breach").contains("that it had locked for longer"),
+            "{:#}",
+            taken.report
+        );
+        let status = strongroom.run("depositor", &["status", "--json"]).exits(1).json();
+        assert_eq!(text(&status, "/sources/0/problems/0/problem"), "not-protected", "{status:#}");
+        taken
+    }
+
     fn read(strongroom: &Installation, ran: &Ran) -> Self {
         let report = ran.json()["sources"][0].take();
         let id = text(&report, "/backup");
@@ -244,7 +259,7 @@ fn a_lock_that_the_vault_does_not_hold_any_more_is_not_believed() {
     for file in files_below(&world.vault().join("v1/app/segments")) {
         succeed(Command::new("chattr").arg("-i").arg(file));
     }
-    let second = Taken::new(&world.strongroom);
+    let second = Taken::after_a_broken_promise(&world.strongroom);
     second.sends_everything();
     assert!(second.versions().is_disjoint(&first.versions()));
     Taken::new(&world.strongroom).reuses_all_data(&second);
@@ -272,9 +287,7 @@ async fn a_tampered_catalog_entry_cannot_make_a_backup_refer_to_what_is_not_ther
     let nowhere = "UPDATE segments SET version = '20200101T000000000Z-20991231T000000Z',
                    locked_until = '2099-12-31T00:00:00.000000000Z'";
     assert!(tamper(&world.strongroom, nowhere).await > 0);
-    let ran = world.strongroom.run("depositor", &["backup", "--json"]).exits(0);
-    let ran = ran.says("an earlier deposit cannot be referred to, and is sent anew").says("is missing");
-    let second = Taken::read(&world.strongroom, &ran);
+    let second = Taken::after_a_broken_promise(&world.strongroom);
     second.sends_everything();
     assert_eq!(second.names(), first.names());
     comes_back(&world, &second.id);
@@ -288,7 +301,7 @@ async fn a_tampered_catalog_entry_cannot_make_a_backup_refer_to_what_is_not_ther
     let longer = "UPDATE segments SET locked_until = '2099-12-31T00:00:00.000000000Z'";
     assert!(tamper(&world.strongroom, longer).await > 0);
     world.strongroom.edit("depositor", |text| text.replace("term = \"35d\"", "term = \"60d\""));
-    let third = Taken::new(&world.strongroom);
+    let third = Taken::after_a_broken_promise(&world.strongroom);
     third.sends_everything();
     Taken::new(&world.strongroom).reuses_all_data(&third);
 }
