@@ -2,14 +2,15 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export STRONGROOM_CACHE := $(shell tests/support/cache-dir)
 
-.PHONY: help demo test test-container check bench bench-reuse
+.PHONY: help demo test test-container check bench bench-reuse soak
 
 help:
 	@echo 'make demo    play the nine-second incident on a throwaway database and vault'
 	@echo 'make test    run every test, on real PostgreSQL and S3 servers'
 	@echo 'make test-container   build the container image from Debian packages, and back up with it'
 	@echo 'make check   formatting, lints and tests: what a change must pass'
-	@echo 'make bench   measure backup, restore and drill; make bench-reuse: what later backups send'
+	@echo 'make bench   measure backup and restore; make bench-reuse: what later backups send'
+	@echo 'make soak    run the daemon for half an hour while its servers break, then restore every backup'
 	@echo 'On a fresh Debian 12 with Rust 1.95 each installs what it needs: see tests/support/setup.'
 
 # As root the demo's database runs as another user, who must be able to pass through the directory, and the vault's
@@ -46,3 +47,9 @@ bench-reuse:
 	@tests/support/setup test
 	cargo build --release --locked
 	tests/bench/reuse
+
+soak:
+	@tests/support/setup test
+	@command -v python3 >/dev/null || { echo 'python3 not found: apt-get install python3'; exit 1; }
+	cargo build --release --locked
+	tests/soak/run

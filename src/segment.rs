@@ -18,6 +18,10 @@ use std::{
 /// Where a stream is cut: small enough to hold a few in memory, large enough that requests do not count.
 pub const RAW_BYTES_MAX: usize = 32 << 20;
 const ZSTD_LEVEL: i32 = 1;
+/// Room for a packed segment, which grows by a fraction of a percent where nothing can be compressed. Only what is
+/// written takes memory. glibc maps blocks of more than 32 MiB one by one and gives them back when they are freed; of
+/// smaller ones it keeps one for every thread that ever filled a segment.
+const PACKED_ROOM: usize = RAW_BYTES_MAX + (1 << 20);
 
 /// What packing needs; cheap to clone for each worker.
 #[derive(Clone)]
@@ -36,7 +40,7 @@ impl Packer {
     }
 
     pub fn begin(&self, stream: Stream) -> io::Result<Packing> {
-        let encrypted = self.recipients.encrypt(Vec::new())?;
+        let encrypted = self.recipients.encrypt(Vec::with_capacity(PACKED_ROOM))?;
         let mut namer = self.digest_key.hasher();
         // The parameters that make two packings of one plaintext interchangeable.
         namer.update(format!("strongroom 1 {} {} ", stream.word(), self.recipients.names().join(",")).as_bytes());
@@ -227,6 +231,15 @@ mod tests {
         assert_eq!(one.id, two.id);
         assert_ne!(one.bytes, two.bytes);
         assert_ne!(one.id, pack(&packer, b"row2\n").id);
+    }
+
+    #[test]
+    fn a_segment_that_cannot_be_compressed_fits_its_room() {
+        let Keys { packer, .. } = keys();
+        let mut noise = vec![0; RAW_BYTES_MAX];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let packed = pack(&packer, &noise);
+        assert!(packed.bytes.len() > RAW_BYTES_MAX && packed.bytes.len() < PACKED_ROOM, "{}", packed.bytes.len());
     }
 
     #[test]
