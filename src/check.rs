@@ -79,12 +79,15 @@ pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found
 /// The catalog's folder: one that cannot be written stops every backup.
 pub fn state_dir(path: &Path) -> Found {
     let place = format!("state_dir {}", path.display());
-    let existing = path.ancestors().find(|folder| folder.exists()).unwrap_or(path);
-    let writable = existing.is_dir() && rustix::fs::access(existing, rustix::fs::Access::WRITE_OK).is_ok();
-    if writable {
+    if !path.exists() && path.ancestors().all(|folder| !folder.exists() || folder.is_dir()) {
+        let what =
+            "is not there yet: the service's StateDirectory= makes it, or the first run, where it may".to_owned();
+        return Found::note(&place, what);
+    }
+    if path.is_dir() && rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok() {
         return Found::ok(&place, "can be written".to_owned());
     }
-    let what = format!("{} is no folder that this user may write", existing.display());
+    let what = "is no folder that this user may write".to_owned();
     let hint = Some("Make it, or let its owner be the user that runs the backups.".to_owned());
     Found { verdict: Verdict::Fault, hint, kind: Some(Kind::Settings), ..Found::ok(&place, what) }
 }

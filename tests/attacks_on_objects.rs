@@ -30,7 +30,8 @@ impl Attacked {
         let world = World::with_postgres(15);
         world.psql(ROWS);
         let older = world.backup();
-        world.psql("INSERT INTO precious VALUES (2, 'two')");
+        // The definitions differ, too: equal ones would be one object for both.
+        world.psql("INSERT INTO precious VALUES (2, 'two'); COMMENT ON TABLE precious IS 'two rows'");
         let newer = world.backup();
         Self { world, older, newer, restores: 0 }
     }

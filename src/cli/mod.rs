@@ -29,6 +29,9 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Command::Run = arguments.command {
+        begin_frugally();
+    }
     let json = arguments.json;
     let started = start_log(&arguments).map_err(Failure::from).and_then(|()| start(arguments));
     match started {
@@ -38,6 +41,24 @@ pub fn main() -> ExitCode {
             ExitCode::from(failure.kind() as u8)
         }
     }
+}
+
+/// A daemon's memory stays flat for months only with few arenas: glibc gives nearly each thread one of its own, keeps
+/// what each has ever held, and reads how many there may be when a program begins (mallopt(3), M_ARENA_MAX). So `run`
+/// begins a second time, as the same process, with that said. Whoever sets it has decided.
+fn begin_frugally() {
+    use std::os::unix::process::CommandExt;
+    const ARENAS: &str = "MALLOC_ARENA_MAX";
+    if std::env::var_os(ARENAS).is_some() {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    let mut again = std::process::Command::new("/proc/self/exe");
+    if let Some(name) = arguments.next() {
+        again.arg0(name);
+    }
+    // Returns only if it cannot be done, and then there are more arenas.
+    drop(again.args(arguments).env(ARENAS, "2").exec());
 }
 
 /// Anything that ends a command, ready to be shown.
