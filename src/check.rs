@@ -10,7 +10,6 @@ use crate::{
     source::postgres::{self, PostgresSettings},
 };
 use jiff::tz::TimeZone;
-
 use std::path::Path;
 
 /// Clocks that differ by more than this make locks end at other times than anybody thinks.

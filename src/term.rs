@@ -113,8 +113,7 @@ pub fn parse_span(text: &str) -> Result<SignedDuration, BadSpan> {
 pub fn due(every: Option<SignedDuration>, last_sealed_at: Option<Timestamp>, now: Timestamp) -> bool {
     let (Some(every), Some(last)) = (every, last_sealed_at) else { return true };
     let period = |at: Timestamp| at.as_second().div_euclid(every.as_secs().max(1));
-    // A seal of a time to come is a clock's that was ahead: nobody waits for it.
-    period(last) < period(now) || last > now
+    period(last) < period(now)
 }
 
 /// When the period after the one that holds `last` begins: from then on [`due`] is true again.

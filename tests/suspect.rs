@@ -277,10 +277,48 @@ fn a_vault_that_is_given_one_backup_a_month_is_given_a_good_one() {
     shop.world.psql("TRUNCATE shop.orders");
     assert_eq!(in_archive(shop.run().exits(5)), "sealed");
     assert_eq!(in_archive(shop.run().exits(5)), "not-due", "one suspect backup is enough for a month");
+    let away = shop.world.scratch.path().join("away");
+    fs::rename(&archive, &away).unwrap();
+    fs::write(&archive, "a file where a folder was").unwrap();
+    assert_eq!(in_archive(shop.run()), "failed", "a vault that is gone is not one that is not due");
+    fs::remove_file(&archive).unwrap();
+    fs::rename(&away, &archive).unwrap();
     shop.mend();
     assert_eq!(in_archive(shop.run().exits(0)), "sealed", "a suspect backup is none that a month could rest upon");
     assert_eq!(in_archive(shop.run().exits(0)), "not-due");
-    shop.good = text(&shop.status(), "/vaults/0/last_good/backup");
+    let status = shop.status();
+    assert_eq!((&status["state"], &status["vaults"][1]["current"]), (&"good".into(), &true.into()), "{status:#}");
+    shop.good = text(&status, "/vaults/0/last_good/backup");
     shop.world.psql("TRUNCATE shop.orders");
     assert_eq!(in_archive(shop.run().exits(5)), "not-due");
+}
+
+#[test]
+fn large_objects_that_are_gone_are_a_wipe_too() {
+    let mut shop = Shop::open();
+    shop.world.psql(
+        "DO $$ BEGIN FOR i IN 7001..7012 LOOP
+             PERFORM lo_from_bytea(i, 'contract');
+             EXECUTE format('GRANT SELECT ON LARGE OBJECT %s TO strongroom', i);
+         END LOOP; END $$",
+    );
+    shop.is_good("with contracts");
+    shop.world.psql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata");
+    shop.is_suspect("without them", "emptied", "(large objects) has lost all of its 12 rows");
+}
+
+#[test]
+fn a_run_that_no_vault_is_due_for_seals_nothing_and_still_looks_at_its_source() {
+    let shop = Shop::open();
+    shop.world.strongroom.edit("depositor", |text| {
+        let monthly = "engine = \"postgres\"\ndeposit = [{ vault = \"local\", every = \"30d\" }]\n";
+        text.replace("engine = \"postgres\"\n", monthly)
+    });
+    let report = shop.run().exits(0).json()["sources"][0].take();
+    assert_eq!((text(&report, "/outcome"), text(&report, "/vaults/0/outcome")), ("not-due".into(), "not-due".into()));
+    let newest = shop.world.strongroom.run("depositor", &["history", "--json"]).exits(0).json()["runs"][0].take();
+    assert_eq!((text(&newest, "/ended/outcome"), &newest["backup"]), ("not-due".into(), &serde_json::Value::Null));
+    assert_eq!(text(&shop.status(), "/state"), "good");
+    shop.world.strongroom.edit("depositor", |text| text.replace("/production?", "/no_such_database?"));
+    shop.run().exits(2);
 }

@@ -5,7 +5,7 @@ use crate::{
     catalog::{Catalog, ChainRecord, Held, Place, Sealed},
     clock::{Clock, Timestamp},
     failure::{Explain, with_causes},
-    health::VaultFacts,
+    health::{SealedFacts, VaultFacts},
     layout::{BackupId, SourceName},
     manifest::{DumpComplete, Header, ManifestDraft, Receipt},
     progress::Progress,
@@ -59,9 +59,11 @@ pub async fn open_lanes<'a>(
     for (Destination { depositor, every }, protected) in job.destinations.iter().zip(probed) {
         let address = depositor.describe();
         let place = Place { vault: depositor.vault(), source: &job.source, address: &address };
-        // A suspect backup is none that a period could rest upon.
         let VaultFacts { last_good, last_sealed, .. } = catalog.vault_facts(place, *every).await?;
-        if !term::due(*every, last_good.map(|good| good.sealed_at), now) {
+        // A seal of a time to come is a clock's that was ahead: nobody waits for it.
+        let at = |sealed: Option<SealedFacts>| sealed.map(|sealed| sealed.sealed_at).filter(|at| *at <= now);
+        // A suspect backup is none that a period could rest upon.
+        if !term::due(*every, at(last_good), now) {
             others.push(VaultOutcome::not_due(depositor.vault()));
             continue;
         }
@@ -85,7 +87,7 @@ pub async fn open_lanes<'a>(
             promised: depositor.promised(now),
             patience: patience(job),
             breached: AtomicU64::new(0),
-            holds_suspect: !term::due(*every, last_sealed.map(|sealed| sealed.sealed_at), now),
+            holds_suspect: !term::due(*every, at(last_sealed), now),
             clock_skew_secs,
             sent: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -136,6 +138,7 @@ impl Lane<'_> {
 
     async fn receipt(&self, source: &SourceName, segment: &PackedSegment) -> Result<Receipt, BackupError> {
         let earlier = self.record.held(segment.id).await?;
+        let mut broken = None;
         if let Some(held) = earlier.filter(|held| held.locked_until.is_some_and(|until| until >= self.promised)) {
             let earlier = Earlier { version: held.version, size: held.size, blake3: held.blake3, md5: held.md5 };
             let referring = self.depositor.refer(source, segment, earlier, self.promised);
@@ -145,14 +148,18 @@ impl Lane<'_> {
                     self.progress.reused(receipt.size);
                     return Ok(receipt);
                 }
-                Ok(None) => self.broken(segment, "its lock is gone or shorter than it was"),
+                Ok(None) => broken = Some("its lock is gone or shorter than it was".to_owned()),
                 Err(error) if error.may_pass() => return Err(error.into()),
                 // A vault that does not know the version any more, or will not say: what is sent anew needs neither.
-                Err(error) => self.broken(segment, &with_causes(&error)),
+                Err(error) => broken = Some(with_causes(&error)),
             }
-            self.record.forget(segment.id).await?;
         }
         let receipt = in_time(self.patience, self.depositor, self.depositor.deposit(source, segment)).await?;
+        // Only now: a vault that will not tell of any lock has failed, and what it holds is not known to be gone.
+        if let Some(why) = broken {
+            self.broken(segment, &why);
+            self.record.forget(segment.id).await?;
+        }
         self.sent.fetch_add(receipt.size, Relaxed);
         self.progress.sent(receipt.size);
         let held = Held {
@@ -170,9 +177,14 @@ impl Lane<'_> {
 
     /// The lock was read back once, and was to hold until today and longer.
     fn broken(&self, segment: &PackedSegment, why: &str) {
-        self.breached.fetch_add(1, Relaxed);
-        let vault = self.depositor.vault();
-        tracing::warn!(vault, segment = %segment.id, why, "an earlier deposit is not held as promised, and is sent anew");
+        let first = self.breached.fetch_add(1, Relaxed) == 0;
+        let (vault, segment) = (self.depositor.vault(), segment.id);
+        // Whatever becomes of the run, it has been said once that somebody should look.
+        if first {
+            tracing::error!(vault, %segment, why, "an earlier deposit is not held as promised, and is sent anew");
+        } else {
+            tracing::warn!(vault, %segment, why, "an earlier deposit is not held as promised, and is sent anew");
+        }
     }
 
     fn breach(&self) -> Option<String> {
@@ -184,7 +196,7 @@ impl Lane<'_> {
 
     /// Completes the draft and deposits manifest and seal, or says why this vault has none.
     pub async fn seal(&mut self, dump: &DumpComplete, closed: &str, clock: Clock) -> VaultOutcome {
-        if self.holds_suspect && !dump.suspicions().is_empty() {
+        if self.holds_suspect && !dump.suspicions().is_empty() && !self.has_failed() {
             return self.outcome(Outcome::NotDue);
         }
         let sealed = self.sealed(dump, closed, clock).await;
@@ -212,7 +224,6 @@ impl Lane<'_> {
         };
         self.record.sealed(&sealed).await?;
         Ok(Outcome::Sealed {
-            breach: self.breach(),
             lock: manifest.lock,
             locked_until: manifest.locked_until,
             sequence: manifest.chain.sequence,
@@ -223,6 +234,7 @@ impl Lane<'_> {
         VaultOutcome {
             vault: self.depositor.vault().to_owned(),
             notes: std::mem::take(&mut self.notes),
+            breach: self.breach(),
             outcome,
             sent: *self.sent.get_mut(),
             reused: *self.reused.get_mut(),

@@ -324,12 +324,14 @@ impl Attempt<'_> {
         for vault in &report.vaults {
             let failed;
             let share = match &vault.outcome {
-                Outcome::Sealed { sequence, locked_until, breach, .. } => {
-                    Share::Sealed { sequence: *sequence, locked_until: *locked_until, breach: breach.as_deref() }
+                Outcome::Sealed { sequence, locked_until, .. } => {
+                    let breach = vault.breach.as_deref();
+                    Share::Sealed { sequence: *sequence, locked_until: *locked_until, breach }
                 }
                 Outcome::NotDue => Share::NotDue,
                 Outcome::Failed(error) => {
-                    failed = with_causes(error);
+                    let breach = vault.breach.as_ref().map_or(String::new(), |breach| format!("; {breach}"));
+                    failed = with_causes(error) + &breach;
                     Share::Failed(&failed)
                 }
             };

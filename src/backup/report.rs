@@ -34,6 +34,8 @@ pub struct Report {
 pub struct VaultOutcome {
     pub vault: String,
     pub notes: Vec<String>,
+    /// What the vault had promised to hold and does not any more.
+    pub breach: Option<String>,
     pub outcome: Outcome,
     /// Bytes put into the vault, and bytes that it held already.
     pub sent: u64,
@@ -48,8 +50,6 @@ pub enum Outcome {
         lock: LockMode,
         locked_until: Option<Timestamp>,
         sequence: u64,
-        /// What the vault had promised to hold and does not any more.
-        breach: Option<String>,
     },
     /// Its period holds a backup already.
     NotDue,
@@ -59,7 +59,7 @@ pub enum Outcome {
 impl VaultOutcome {
     pub fn not_due(vault: &str) -> Self {
         let (vault, notes) = (vault.to_owned(), Vec::new());
-        Self { vault, notes, outcome: Outcome::NotDue, sent: 0, reused: 0, clock_skew_secs: None }
+        Self { vault, notes, breach: None, outcome: Outcome::NotDue, sent: 0, reused: 0, clock_skew_secs: None }
     }
 }
 
@@ -82,10 +82,7 @@ impl Report {
 
     /// Vaults that broke a lock's promise, each with what is gone.
     pub fn breaches(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.vaults.iter().filter_map(|vault| match &vault.outcome {
-            Outcome::Sealed { breach: Some(breach), .. } => Some((vault.vault.as_str(), breach.as_str())),
-            _ => None,
-        })
+        self.vaults.iter().filter_map(|vault| Some((vault.vault.as_str(), vault.breach.as_deref()?)))
     }
 
     pub fn sealed(&self) -> usize {

@@ -49,8 +49,9 @@ const ROUND: Duration = Duration::from_secs(5);
 const ROUND_MAX: Duration = Duration::from_secs(60);
 /// A deposit under way is finished when we are stopped, but not waited for longer.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
-/// What could not be told is told again after this.
+/// What could not be told is told again after this, then after twice as long, ..., at most a day.
 const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+const TELL_AGAIN_MAX: SignedDuration = SignedDuration::from_hours(24);
 /// A catalog that is slow, or locked by somebody, does not hold the loop up for longer.
 const CATALOG_WITHIN: Duration = Duration::from_secs(5);
 /// What was to be told when we are stopped, or when others are to be told from now on, is told within this.
@@ -138,6 +139,8 @@ struct Daemon {
     told: Told,
     undelivered: u64,
     tell_again_at: Option<Timestamp>,
+    /// Doubled each time, so that an alert that never works does not make the others ring for ever.
+    tell_again_after: SignedDuration,
     /// Absences that the catalog could not be told of yet.
     unwritten: Vec<Absence>,
     /// The last run of each source, for when the catalog does not know of it.
@@ -224,6 +227,7 @@ impl Daemon {
             told: ledger::read_told(&orders.state_dir),
             undelivered: 0,
             tell_again_at: None,
+            tell_again_after: TELL_AGAIN,
             unwritten: Vec::new(),
             last_runs: BTreeMap::new(),
             pages: None,
@@ -255,9 +259,14 @@ impl Daemon {
 
     fn alarm(&mut self, health: &Health) {
         let undelivered = self.board.undelivered();
-        if undelivered > self.undelivered {
-            self.undelivered = undelivered;
-            self.tell_again_at = self.tell_again_at.or(Some(health.at + TELL_AGAIN));
+        if undelivered > self.undelivered && self.tell_again_at.is_none() {
+            self.tell_again_at = Some(health.at + self.tell_again_after);
+            self.tell_again_after = (self.tell_again_after * 2).min(TELL_AGAIN_MAX);
+        }
+        // A reload begins to count anew.
+        self.undelivered = undelivered;
+        if health.sources.iter().all(|source| source.state.is_quiet()) {
+            self.tell_again_after = TELL_AGAIN;
         }
         if self.tell_again_at.is_some_and(|at| at <= health.at) {
             self.tell_again_at = None;

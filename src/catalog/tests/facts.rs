@@ -51,6 +51,26 @@ async fn a_suspect_backup_is_the_last_and_not_the_last_good_until_it_is_accepted
 }
 
 #[tokio::test]
+async fn a_clock_that_was_ahead_hides_nothing_that_came_after() {
+    let world = World::new();
+    let catalog = world.open().await;
+    let ahead = SignedDuration::from_hours(72);
+    let early = world.sealed(1, 0);
+    let early = Sealed { sealed_at: early.sealed_at + ahead, snapshot_at: early.snapshot_at + ahead, ..early };
+    let wiped = Sealed { suspicions: vec!["everything is gone".into()], ..world.sealed(2, 1) };
+    let lock = catalog.lock(&world.source).unwrap();
+    for sealed in [&early, &wiped] {
+        let begun = Begun { trigger: Trigger::Asked, started_at: sealed.snapshot_at, pid: 1 };
+        let run = catalog.begin_run(&lock, begun).await.unwrap();
+        catalog.name_run(run, &sealed.backup).await.unwrap();
+        world.seal(&catalog, sealed).await;
+        catalog.end_run(run, &end(sealed.sealed_at)).await.unwrap();
+    }
+    assert_eq!(catalog.suspicions(&world.source).await.unwrap(), wiped.suspicions);
+    assert_eq!(catalog.vault_facts(world.place(), None).await.unwrap().last_sealed, facts(&wiped));
+}
+
+#[tokio::test]
 async fn a_good_backup_leaves_nothing_to_accept() {
     let world = World::new();
     let catalog = world.open().await;

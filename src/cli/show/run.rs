@@ -42,18 +42,16 @@ fn backup_text(report: &backup::Report) -> String {
         text += &format!("  {sent} sent, {} held already\n", ByteSize(reused));
     }
     text.extend(report.suspicions.iter().map(|suspicion| format!("  {}: {suspicion}\n", "SUSPECT".red().bold())));
-    for VaultOutcome { vault, notes, outcome, .. } in &report.vaults {
+    for VaultOutcome { vault, notes, breach, outcome, .. } in &report.vaults {
         text += &match outcome {
-            Outcome::Sealed { lock, locked_until, breach, .. } => {
+            Outcome::Sealed { lock, locked_until, .. } => {
                 let until = locked_until.map_or(String::new(), |until| format!(" until {}", whole_second(until)));
-                let breach =
-                    breach.as_ref().map(|breach| format!("  {} {vault}: {breach}\n", "BROKEN PROMISE".red().bold()));
-                let sealed = format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock));
-                sealed + &breach.unwrap_or_default()
+                format!("  {} in {vault}, {}{until}\n", "sealed".green().bold(), named(*lock))
             }
             Outcome::NotDue => format!("  not due in {vault}\n"),
             Outcome::Failed(_) => format!("  {} in {vault}\n", "NOT SEALED".red().bold()),
         };
+        text.extend(breach.iter().map(|breach| format!("  {} {vault}: {breach}\n", "BROKEN PROMISE".red().bold())));
         text.extend(notes.iter().map(|note| format!("    note: {note}\n")));
     }
     text.extend(report.left_out.iter().map(|left| format!("  left out: {}: {}\n", left.what, left.why)));
@@ -78,14 +76,14 @@ fn backup_json(source: &SourceName, ended: &Result<backup::Report, Failure>) -> 
         }
         Ok(report) => report,
     };
-    let vault = |VaultOutcome { vault, notes, outcome, sent, reused, .. }: &VaultOutcome| match outcome {
-        Outcome::Sealed { lock, locked_until, sequence, breach } => json!({
+    let vault = |VaultOutcome { vault, notes, breach, outcome, sent, reused, .. }: &VaultOutcome| match outcome {
+        Outcome::Sealed { lock, locked_until, sequence } => json!({
             "vault": vault, "outcome": "sealed", "lock": lock, "locked_until": locked_until, "sequence": sequence, "breach": breach, "sent_bytes": sent,
             "reused_bytes": reused, "notes": notes,
         }),
         Outcome::NotDue => json!({ "vault": vault, "outcome": "not-due", "notes": notes }),
         Outcome::Failed(error) => {
-            json!({ "vault": vault, "outcome": "failed", "error": error.to_string(), "notes": notes })
+            json!({ "vault": vault, "outcome": "failed", "error": error.to_string(), "breach": breach, "notes": notes })
         }
     };
     let bytes = report.bytes;
