@@ -4,15 +4,19 @@
 
 mod judge;
 mod problem;
+mod story;
 mod written;
 
 pub use judge::judge;
 pub use problem::{Problem, shortened};
+pub use story::{Rung, Sighting, Story};
 
 use crate::{
     clock::{SignedDuration, Timestamp},
+    finding::Finding,
     layout::{BackupId, SourceName},
     manifest::LockMode,
+    proof::DrillReport,
     run,
 };
 use serde::Serialize;
@@ -44,6 +48,31 @@ pub struct Facts {
     pub next_run_at: Option<Timestamp>,
     /// Why the newest sealed backup looks wiped; empty where it does not.
     pub suspicions: Vec<String>,
+    /// What is known of its drills; `None` where nobody looks after them, as in the depositor's daemon.
+    pub drills: Option<DrillFacts>,
+}
+
+/// What a watcher knows of a source's drills.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrillFacts {
+    /// Since when drills are expected: a source without any is unproven from then on.
+    pub expected_since: Timestamp,
+    /// The newest report, however it ended.
+    pub last: Option<DrillReport>,
+    /// The newest that passed.
+    pub last_passed: Option<DrillReport>,
+    pub running_since: Option<Timestamp>,
+    pub next_at: Option<Timestamp>,
+    /// `None` where no drill runs on this host.
+    pub disk: Option<DiskFacts>,
+}
+
+/// Whether the next drill has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct DiskFacts {
+    pub free_bytes: u64,
+    /// Estimated from the newest backup.
+    pub needed_bytes: u64,
 }
 
 /// One vault's share of a source.
@@ -57,6 +86,30 @@ pub struct VaultFacts {
     pub last_good: Option<SealedFacts>,
     /// Why its share of the last run failed; `None` where it did not, or was never asked.
     pub failing: Option<String>,
+    /// What was read back out of it; `None` where nobody may look into it, as in the depositor's daemon.
+    pub watched: Option<VaultWatched>,
+}
+
+/// What a watcher knows of a vault's share of a source.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct VaultWatched {
+    /// The newest backup of which everything was read back as promised.
+    pub last_confirmed: Option<SealedFacts>,
+    /// When the newest confirm ended that could look at everything.
+    pub confirmed_at: Option<Timestamp>,
+    /// Why the newest confirm could not look at everything; `None` where it could.
+    pub unverified: Option<Unverified>,
+    /// Those of the newest confirm that are not explained, the gravest first.
+    pub findings: Vec<Finding>,
+    /// The server's clock less ours.
+    pub clock_skew_secs: Option<i64>,
+    pub credential_expires_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Unverified {
+    pub since: Timestamp,
+    pub why: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

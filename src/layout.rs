@@ -110,6 +110,35 @@ impl fmt::Display for BackupId {
     }
 }
 
+/// A drill's id: of the same form as a backup's, and never the same.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct DrillId(BackupId);
+
+impl DrillId {
+    pub fn new(begun_at: Timestamp, random: [u8; 4]) -> Self {
+        Self(BackupId::new(begun_at, random))
+    }
+
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for DrillId {
+    type Err = BadBackupId;
+
+    fn from_str(text: &str) -> Result<Self, BadBackupId> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for DrillId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A key inside a vault, relative to the vault's prefix: never empty, never absolute, no `.` or `..` element.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -142,6 +171,26 @@ pub fn manifest(source: &SourceName, backup: &BackupId) -> ObjectKey {
 
 pub fn seal(source: &SourceName, backup: &BackupId) -> ObjectKey {
     ObjectKey(format!("v1/{source}/backups/{backup}/manifest.json.minisig"))
+}
+
+/// A drill's report: `file` is `report.json` or `report.html`, or its signature with `.minisig` behind.
+pub fn drill(source: &SourceName, drill: &DrillId, file: &str) -> ObjectKey {
+    ObjectKey(format!("v1/{source}/drills/{drill}/{file}"))
+}
+
+/// Every report of a drill of `source` has a key that begins so.
+pub fn drills(source: &SourceName) -> String {
+    format!("v1/{source}/drills/")
+}
+
+/// Every segment of `source` has a key that begins so.
+pub fn segments(source: &SourceName) -> String {
+    format!("v1/{source}/segments/")
+}
+
+/// What a person needs in an incident, beside the backups; no source's name begins with `_`.
+pub fn break_glass(stamp: &BackupId, file: &str) -> ObjectKey {
+    ObjectKey(format!("v1/_break-glass/{stamp}/{file}"))
 }
 
 /// Every manifest and seal of `source` has a key that begins so.

@@ -4,12 +4,12 @@
 //! A floor imports downward only; `tests/floors.rs` checks it.
 //! ```text
 //! F6 doors        main lib config cli
-//! F5 watch        daemon monitor
-//! F4 journeys     backup restore fetch check            never import vault
+//! F5 watch        daemon watch monitor
+//! F4 journeys     backup restore fetch check confirm drill            never import vault
 //! F3 powers       role: depositor inspector restorer
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
-//! F0 words        clock failure progress digest fingerprint term layout manifest run      pure: no I/O, no now()
+//! F0 words        clock failure progress digest fingerprint term layout manifest run proof finding      pure: no I/O, no now()
 //! F0 judgements   schedule health suspect                                                  pure
 //! ```
 //!
@@ -40,10 +40,13 @@ mod check;
 pub mod cli;
 mod clock;
 mod config;
+mod confirm;
 mod daemon;
 mod digest;
+mod drill;
 mod failure;
 mod fetch;
+mod finding;
 mod fingerprint;
 mod health;
 mod keyring;
@@ -51,6 +54,7 @@ mod layout;
 mod manifest;
 mod monitor;
 mod progress;
+mod proof;
 mod restore;
 mod role;
 mod run;
@@ -61,3 +65,4 @@ mod source;
 mod suspect;
 mod term;
 mod vault;
+mod watch;

@@ -6,11 +6,12 @@
 use crate::{
     clock::{Clock, SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind},
+    finding::Finding,
     health::shortened,
     layout::{BackupId, SourceName},
     manifest::{Stream, Table},
     progress::Progress,
-    role::{Finding, Opened, Restorer, RoleError, Select, Shelf},
+    role::{Opened, Restorer, RoleError, Select, Shelf},
     source::postgres::{
         self, Address, Choice, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
     },

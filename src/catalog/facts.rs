@@ -40,7 +40,14 @@ impl Catalog {
             let last_sealed = newest_sealed(&mut reading, place, false).await?;
             let last_good = newest_sealed(&mut reading, place, true).await?;
             let vault = place.vault.to_owned();
-            Ok(VaultFacts { vault, every, last_sealed, last_good, failing: failing(&mut reading, place).await? })
+            Ok(VaultFacts {
+                vault,
+                every,
+                last_sealed,
+                last_good,
+                failing: failing(&mut reading, place).await?,
+                watched: None,
+            })
         };
         read.await.map_err(self.store.failed())
     }

@@ -62,6 +62,7 @@ pub async fn facts(
             running_since: running_since(catalog, &job.source).await?,
             next_run_at: timing.schedule.as_ref().and_then(|schedule| schedule.next(&timing.zone, now)),
             suspicions: catalog.suspicions(&job.source).await?,
+            drills: None,
         });
     }
     if let Some(agenda) = agenda {

@@ -30,7 +30,14 @@ fn sealed(snapshot_at: Timestamp, term_days: i64) -> SealedFacts {
 
 fn vault(name: &str, age: Option<&str>) -> VaultFacts {
     let last = age.map(|age| sealed(ago(age), 35));
-    VaultFacts { vault: name.to_owned(), every: None, last_sealed: last.clone(), last_good: last, failing: None }
+    VaultFacts {
+        vault: name.to_owned(),
+        every: None,
+        last_sealed: last.clone(),
+        last_good: last,
+        failing: None,
+        watched: None,
+    }
 }
 
 fn ran(age: &str, outcome: Outcome, why: Option<&str>) -> Option<Record> {
@@ -61,6 +68,7 @@ fn well() -> Facts {
         running_since: None,
         next_run_at: Some(at(NOW) + SignedDuration::from_mins(5)),
         suspicions: Vec::new(),
+        drills: None,
     }
 }
 

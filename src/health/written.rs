@@ -7,6 +7,10 @@ pub fn seconds<S: Serializer>(span: &Option<SignedDuration>, serializer: S) -> R
     span.map(|span| span.as_secs()).serialize(serializer)
 }
 
+pub fn span<S: Serializer>(span: &SignedDuration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.as_secs_f64())
+}
+
 pub fn last_run<S: Serializer>(record: &Option<run::Record>, serializer: S) -> Result<S::Ok, S::Error> {
     let written = record.as_ref().map(|record| {
         let end = record.ended.as_ref();

@@ -5,11 +5,12 @@
 
 use super::{
     RoleError,
-    shelf::{Finding, Folder, Sealed, Select, Shelf, Standing},
+    shelf::{Folder, Sealed, Select, Shelf, Standing},
 };
 use crate::{
     clock::{Clock, SignedDuration, Timestamp},
     digest::Blake3,
+    finding::{Finding, FindingKind},
     keyring::VerifyingKey,
     layout::{self, BackupId, ObjectKey, SourceName},
     manifest::{Manifest, SealComment},
@@ -190,5 +191,6 @@ impl Inspector {
 }
 
 fn passed_over(seal: &ObjectKey) -> Finding {
-    Finding { object: seal.to_string(), what: "is missing or not our signature: this newer backup was passed over" }
+    let what = "is missing or not our signature: this newer backup was passed over";
+    Finding::new(FindingKind::Forged, seal.as_str(), what)
 }

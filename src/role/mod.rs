@@ -11,7 +11,7 @@ mod shelf;
 pub use depositor::{Depositor, Earlier};
 pub use inspector::Inspector;
 pub use restorer::{Opened, Restorer};
-pub use shelf::{Finding, Sealed, Select, Shelf, Standing};
+pub use shelf::{Sealed, Select, Shelf, Standing};
 
 /// What journeys may know of a vault: its settings and what it says of itself, not its calls.
 pub use crate::vault::{Protection, VaultSettings};

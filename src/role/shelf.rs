@@ -3,18 +3,12 @@
 use crate::{
     clock::{SignedDuration, Timestamp, parse_compact},
     digest::Blake3,
+    finding::{Finding, FindingKind},
     layout::{self, BackupId, Named, ObjectKey, SourceName},
     manifest::Manifest,
     vault::ObjectVersion,
 };
 use std::collections::BTreeMap;
-
-/// Something in the vault that we did not put there, or that should be there and is not.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Finding {
-    pub object: String,
-    pub what: &'static str,
-}
 
 /// What one backup's folder turned out to be.
 #[derive(Debug)]
@@ -99,13 +93,13 @@ impl Shelf {
         let mut folders: BTreeMap<BackupId, Folder> = BTreeMap::new();
         let mut findings = Vec::new();
         for version in versions {
-            let finding = |what| Finding { object: version.key.to_string(), what };
+            let finding = |kind, what| Finding::new(kind, version.key.as_str(), what);
             let Some(named) = layout::read_backup_key(source, &version.key) else {
-                findings.push(finding("is not an object of ours"));
+                findings.push(finding(FindingKind::UnknownObject, "is not an object of ours"));
                 continue;
             };
             if version.marker {
-                findings.push(finding("was hidden by a delete marker"));
+                findings.push(finding(FindingKind::Marker, "was hidden by a delete marker"));
                 continue;
             }
             let versions = match named {
@@ -113,7 +107,7 @@ impl Shelf {
                 Named::Seal(backup) => &mut folders.entry(backup).or_default().seals,
             };
             if versions.len() == 1 {
-                findings.push(finding("was overwritten; the earlier version still counts"));
+                findings.push(finding(FindingKind::Overwritten, "was overwritten; the earlier version still counts"));
             }
             versions.push(version);
         }

@@ -4,10 +4,11 @@ use super::{print, print_json, table};
 use crate::cli::Failure;
 use crate::{
     clock::{Timestamp, spoken, whole_second},
+    finding::Finding,
     layout::{BackupId, SourceName},
     manifest::{Closed, LockMode},
     restore::table_names,
-    role::{Finding, Sealed, Standing, named},
+    role::{Sealed, Standing, named},
 };
 use bytesize::ByteSize;
 use comfy_table::CellAlignment;
@@ -49,11 +50,7 @@ pub fn list(shelves: &[Listed], now: Timestamp, as_json: bool) -> Result<(), Fai
         if *more > 0 {
             text += &format!("{more} older backups of {source} in {vault} not looked at (--limit)\n");
         }
-        text.extend(
-            findings
-                .iter()
-                .map(|Finding { object, what }| format!("{} {vault}: {object} {what}\n", "finding:".yellow())),
-        );
+        text.extend(findings.iter().map(|finding| format!("{} {vault}: {finding}\n", "finding:".yellow())));
     }
     if rows.row_count() > 0 {
         text = format!("{rows}\n{text}");

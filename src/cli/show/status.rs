@@ -106,6 +106,7 @@ mod tests {
             last_sealed: None,
             last_good: None,
             failing: None,
+            watched: None,
         };
         Facts {
             source: name.parse().unwrap(),
@@ -117,6 +118,7 @@ mod tests {
             running_since: None,
             next_run_at: None,
             suspicions: Vec::new(),
+            drills: None,
         }
     }
 

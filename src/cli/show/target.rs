@@ -5,7 +5,7 @@ use crate::cli::Failure;
 use crate::{
     clock::{spoken, whole_second},
     restore::{self},
-    role::{Finding, Opened},
+    role::Opened,
 };
 use bytesize::ByteSize;
 use owo_colors::OwoColorize;
@@ -23,9 +23,7 @@ pub fn restore(report: &restore::Report, as_json: bool) -> Result<(), Failure> {
     }
     let (tables, rows, database) = (report.tables, report.rows, &report.database);
     let mut text = String::new();
-    text.extend(
-        report.findings.iter().map(|Finding { object, what }| format!("{} {object} {what}\n", "finding:".yellow())),
-    );
+    text.extend(report.findings.iter().map(|finding| format!("{} {finding}\n", "finding:".yellow())));
     text += &if report.compared {
         let took = spoken(report.took);
         format!(

@@ -20,6 +20,7 @@ fn facts(source: &str) -> Facts {
         last_sealed: None,
         last_good: None,
         failing: None,
+        watched: None,
     };
     Facts {
         source: source.parse().unwrap(),
@@ -31,6 +32,7 @@ fn facts(source: &str) -> Facts {
         running_since: None,
         next_run_at: None,
         suspicions: Vec::new(),
+        drills: None,
     }
 }
 
