@@ -7,6 +7,7 @@ mod alert;
 mod bucket;
 mod credentials;
 mod daemon;
+mod drill;
 mod dump;
 mod hook;
 mod keys;
@@ -23,7 +24,7 @@ pub use self::{
     mistake::BadConfig,
     origin::BLANK,
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
-    plan::{DepositorKeys, Keys, Plan, Role, SourcePlan},
+    plan::{DepositorKeys, DrillPlan, Keys, Plan, Role, SourcePlan},
     vault::read_name as read_vault_name,
 };
 
@@ -77,7 +78,8 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
     let state_dir = table.required("state_dir", |found| Some(origins.path(&found.text()?.value)));
     // Without a role nobody knows which keys and sources are right.
     let keys = table.required("keys", |found| keys::read(found.table("[keys]")?, role?, origins));
-    let vaults = table.required("vault", |found| read_vaults(found, origins));
+    let vaults = table.required("vault", |found| read_vaults(found, role, origins));
+    let (vaults, reporters) = vaults.unzip();
     let sources = table.required("source", |found| read_sources(found, role?, vaults.as_deref(), origins));
     let alerts = table.optional("alert", |found| read_alerts(found, origins));
     let daemon = match role {
@@ -88,6 +90,14 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         }
         Some(Role::Depositor) | None => table.optional("daemon", |found| daemon::read(found.table("[daemon]")?)),
     };
+    let drill = match role {
+        Some(Role::Depositor | Role::Inspector) => {
+            let hint = "It belongs into the restorer's configuration.";
+            table.forbid("drill", "only the restorer can open backups: no [drill] here", hint);
+            Some(None)
+        }
+        Some(Role::Restorer) | None => table.optional("drill", |found| drill::read(found.table("[drill]")?, origins)),
+    };
     table.finish();
     Some(Plan {
         state_dir: state_dir?,
@@ -96,6 +106,8 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         sources: sources?,
         alerts: alerts?.unwrap_or_default(),
         daemon: daemon?.unwrap_or_default(),
+        drill: drill?.unwrap_or_default(),
+        reporters: reporters?,
     })
 }
 
@@ -108,12 +120,15 @@ fn read_role(found: &Found<String>) -> Option<Role> {
     role
 }
 
-fn read_vaults(found: Found<DeValue>, origins: Origins) -> Option<Vec<VaultSettings>> {
+type Vaults = (Vec<VaultSettings>, Vec<Option<VaultSettings>>);
+
+/// The vaults, and for each as whom reports of drills are deposited there.
+fn read_vaults(found: Found<DeValue>, role: Option<Role>, origins: Origins) -> Option<Vaults> {
     let tables = tables_of(found)?;
     let count = tables.len();
     let tables = tables.into_iter().filter_map(|found| found.table("[[vault]]"));
-    let mut vaults: Vec<VaultSettings> = Vec::new();
-    for vault::Read { settings, name, url } in tables.filter_map(|table| vault::read(table, origins)) {
+    let (mut vaults, mut reporters) = (Vec::<VaultSettings>::new(), Vec::new());
+    for vault::Read { settings, reporter, name, url } in tables.filter_map(|table| vault::read(table, role, origins)) {
         if let Some(first) = vaults.iter().find(|first| first.name == settings.name) {
             name.wrong(format!("two vaults are named `{}`", first.name), None);
         }
@@ -122,8 +137,9 @@ fn read_vaults(found: Found<DeValue>, origins: Origins) -> Option<Vec<VaultSetti
             url.wrong(format!("this is the place of vault `{}`", first.name), Some(hint.to_owned()));
         }
         vaults.push(settings);
+        reporters.push(reporter);
     }
-    (vaults.len() == count).then_some(vaults)
+    (vaults.len() == count).then_some((vaults, reporters))
 }
 
 fn same_place(one: &VaultAddress, other: &VaultAddress) -> bool {

@@ -14,6 +14,8 @@ pub enum Kind {
     Denied = 11,
     CannotOpen = 12,
     Mismatch = 13,
+    /// A backup was restored, or was to be, and is not what was backed up.
+    DrillFailed = 14,
     NotImmutable = 15,
     CouldNotVerify = 16,
     Interrupted = 130,

@@ -6,7 +6,7 @@
 //! F6 doors        main lib config cli
 //! F5 watch        daemon watch monitor
 //! F4 journeys     backup restore fetch check confirm drill            never import vault
-//! F3 powers       role: depositor inspector restorer
+//! F3 powers       role: depositor inspector restorer reporter
 //! F2 instruments  source vault catalog                  never each other
 //! F1 keys         secret keyring segment
 //! F0 words        clock failure progress digest fingerprint term layout manifest run proof finding      pure: no I/O, no now()
@@ -53,6 +53,7 @@ mod keyring;
 mod layout;
 mod manifest;
 mod monitor;
+mod page;
 mod progress;
 mod proof;
 mod restore;

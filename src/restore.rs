@@ -13,7 +13,7 @@ use crate::{
     progress::Progress,
     role::{Opened, Restorer, RoleError, Select, Shelf},
     source::postgres::{
-        self, Address, Choice, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
+        self, Address, Choice, Clients, Difference, Head, Ownership, PostgresError, Section, Target, Toc, qualified,
     },
 };
 use bytes::Bytes;
@@ -31,6 +31,10 @@ pub struct Order {
     /// Make the backup's roles first.
     pub globals: bool,
     pub client_path: Vec<PathBuf>,
+    /// PostgreSQL's programs, where they are chosen already, or confined.
+    pub clients: Option<Clients>,
+    /// Make tablespaces inside the server's own folder: it is a scratch server, and no other.
+    pub in_place: bool,
     /// SQL whose first column must be true in the restored database.
     pub checks: Vec<String>,
 }
@@ -121,14 +125,26 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
     let (sealed, passed_over) = inspector.select(&order.source, &shelf, &order.select).await?;
     let opened = restorer.open_closed(sealed)?;
     insist_not_suspect(restorer, &shelf, order, &opened).await?;
+    prepare_opened(restorer, order, opened, [shelf.findings, passed_over].concat()).await
+}
+
+/// [`prepare`] for a backup that was chosen and opened already, suspect or not.
+pub async fn prepare_opened(
+    restorer: &Restorer,
+    order: &Order,
+    opened: Opened,
+    findings: Vec<Finding>,
+) -> Result<Prepared, RestoreError> {
     let source_major = postgres::major_of(&opened.sealed.manifest.engine.server);
-    let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path).await?;
+    let target =
+        Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path, order.clients.clone())
+            .await?;
     let (head, toc) = fetch_head(restorer, &opened, &target).await?;
     let choice = match &order.tables[..] {
         [] => None,
         tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
     };
-    Ok(Prepared { opened, target, head, choice, findings: [shelf.findings, passed_over].concat() })
+    Ok(Prepared { opened, target, head, choice, findings })
 }
 
 /// Who asks for the newest wants the data back: a backup in which it looks wiped must be asked for by its id.
@@ -151,6 +167,15 @@ async fn insist_not_suspect(
 }
 
 impl Prepared {
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The archive's beginning, with all its definitions.
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
     /// What [`restore`] would do with it.
     pub fn plan(&self, order: &Order) -> Report {
         self.report(order, SignedDuration::ZERO, Vec::new(), false)
@@ -226,20 +251,20 @@ impl Step {
 pub async fn restore(
     restorer: &Restorer,
     order: &Order,
-    prepared: Prepared,
+    prepared: &Prepared,
     progress: &Progress,
     clock: Clock,
 ) -> Result<Report, RestoreError> {
     let began_at = clock.now();
     let closed = &prepared.opened.closed;
-    let warnings = if order.globals { run_globals(restorer, &prepared).await? } else { Vec::new() };
+    let warnings = if order.globals { run_globals(restorer, prepared).await? } else { Vec::new() };
     if !(order.ownership.no_owner && order.ownership.no_privileges) {
         prepared.target.insist_on_roles(&closed.roles).await?;
     }
     prepared.target.begin(&closed.database).await?;
     for step in Step::ALL {
         let step_began_at = clock.now();
-        take(step, restorer, order, &prepared, progress).await.map_err(|error| match error {
+        take(step, restorer, order, prepared, progress).await.map_err(|error| match error {
             differs @ RestoreError::Differs { .. } => differs,
             error => RestoreError::Incomplete {
                 database: order.to.database.clone(),

@@ -50,7 +50,7 @@ pub enum LogFormat {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done, 1 failed, 2 usage or settings, 3 some failed, 4 rights missing,
 5 suspect (data looks wiped), 10 vault unreachable, 11 denied,
-12 cannot open (key), 13 integrity mismatch, 15 not immutable, 16 could not verify, 130 interrupted";
+12 cannot open (key), 13 integrity mismatch, 14 drill failed, 15 not immutable, 16 could not verify, 130 interrupted";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -76,6 +76,8 @@ pub enum Command {
     Restore(RestoreOptions),
     /// Write a backup's decrypted files, for restoring by hand
     Fetch(FetchOptions),
+    /// Restore backups into scratch databases and compare: what passes is proven
+    Drill(DrillOptions),
     /// Play the nine-second incident on a throwaway database and vault
     Demo(DemoOptions),
 }
@@ -182,6 +184,37 @@ pub struct FetchOptions {
     /// An age identity file to use instead of the configuration's
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct DrillOptions {
+    /// Which source; all of them where none is named
+    pub source: Option<SourceName>,
+    /// `latest`, `latest-good` (passes suspect ones over), a time (2026-11-21T12:00:00Z), or a backup's id
+    #[arg(long, default_value = "latest", value_name = "WHEN")]
+    pub at: At,
+    /// Prove so many older backups as well, chosen at random
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub sample: usize,
+    /// Take it from this vault; the first of the configuration that has it where none is named
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// A server to restore on, in a database of the drill's own, instead of one that is started for it:
+    /// postgres://user@host/postgres?sslmode=...
+    #[arg(long, value_name = "URL")]
+    pub to: Option<String>,
+    /// The password for --to; else PGPASSWORD is used where it is set
+    #[arg(long, value_name = "FILE", requires = "to")]
+    pub password_file: Option<PathBuf>,
+    /// Load so many tables or build so many indexes at once [default: cores, at most 8]
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// An age identity file to use instead of the configuration's
+    #[arg(long, value_name = "FILE")]
+    pub identity: Option<PathBuf>,
+    /// Write each report here as well, as JSON and as a page, in a folder of its own
+    #[arg(long, value_name = "DIR")]
+    pub report: Option<PathBuf>,
 }
 
 /// The value of `--at`.

@@ -171,6 +171,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::List(options) => door.list(plan()?, &options).await,
         Command::Show(options) => door.show(plan()?, &options).await,
         Command::Restore(options) => door.restore(plan()?, &options).await,
+        Command::Drill(options) => door.drill(plan()?, &options).await,
         Command::Fetch(options) => door.fetch(plan()?, &options).await,
     }
 }

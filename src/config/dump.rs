@@ -95,7 +95,7 @@ fn read_schedule(found: &Found<String>) -> Option<Schedule> {
     }
 }
 
-fn read_time_zone(found: &Found<String>) -> Option<jiff::tz::TimeZone> {
+pub fn read_time_zone(found: &Found<String>) -> Option<jiff::tz::TimeZone> {
     match jiff::tz::TimeZone::get(&found.value) {
         Ok(zone) => Some(zone),
         // What jiff adds repeats the name and lists directories; the name alone says it.

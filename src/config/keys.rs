@@ -45,7 +45,8 @@ fn restorer(table: &mut Table, origins: Origins) -> Option<Keys> {
     forbid_depositors(table, Role::Restorer);
     let verifying = verifying(table, origins);
     let identities = table.required("identity", |found| origins.secret(found)?.parse(Identities::parse));
-    Some(Keys::Restorer { verifying: verifying?, identities: identities? })
+    let report = table.optional("report", |found| origins.secret(found)?.parse(SigningKey::parse));
+    Some(Keys::Restorer { verifying: verifying?, identities: identities?, report: report? })
 }
 
 fn verifying(table: &mut Table, origins: Origins) -> Option<VerifyingKey> {

@@ -2,6 +2,7 @@
 
 use crate::{
     clock::SignedDuration,
+    drill::Sandbox,
     health::Objectives,
     keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey},
     layout::SourceName,
@@ -28,6 +29,10 @@ pub struct Plan {
     pub alerts: Vec<AlertSettings>,
     /// Only a depositor's file can say other than the defaults.
     pub daemon: DaemonPlan,
+    /// Only a restorer's file can say other than the defaults.
+    pub drill: DrillPlan,
+    /// For each of `vaults`: as whom reports of drills are deposited there; `None`: they are not.
+    pub reporters: Vec<Option<VaultSettings>>,
 }
 
 impl Plan {
@@ -70,7 +75,7 @@ impl fmt::Display for Role {
 pub enum Keys {
     Depositor(Box<DepositorKeys>),
     Inspector { verifying: VerifyingKey },
-    Restorer { verifying: VerifyingKey, identities: Identities },
+    Restorer { verifying: VerifyingKey, identities: Identities, report: Option<SigningKey> },
 }
 
 pub struct DepositorKeys {
@@ -118,6 +123,39 @@ pub struct DumpPlan {
     pub suspect: Thresholds,
     /// Who is told of each run, so that silence is noticed.
     pub ping: Option<PingSettings>,
+}
+
+/// How and when backups are proven.
+#[derive(Clone, Debug)]
+pub struct DrillPlan {
+    /// At most one of the two.
+    pub every: Option<SignedDuration>,
+    pub schedule: Option<Schedule>,
+    /// The zone in which `schedule` is meant.
+    pub time_zone: jiff::tz::TimeZone,
+    /// How many older backups are proven beside the newest.
+    pub sample: usize,
+    /// `None`: `scratch` in the state directory.
+    pub scratch_dir: Option<PathBuf>,
+    /// `None`: what is free there.
+    pub disk_bytes_max: Option<u64>,
+    pub deadline: SignedDuration,
+    pub sandbox: Sandbox,
+}
+
+impl Default for DrillPlan {
+    fn default() -> Self {
+        Self {
+            every: Some(SignedDuration::from_hours(24)),
+            schedule: None,
+            time_zone: jiff::tz::TimeZone::UTC,
+            sample: 0,
+            scratch_dir: None,
+            disk_bytes_max: None,
+            deadline: SignedDuration::from_hours(6),
+            sandbox: Sandbox::Auto,
+        }
+    }
 }
 
 /// How the daemon runs.

@@ -135,12 +135,22 @@ impl Depositor {
     }
 
     async fn put(&self, key: &ObjectKey, body: Bytes, md5: Md5) -> Result<(Placed, Lock), RoleError> {
-        let placed = self.vault.put(key, body, md5).await?;
-        let lock = self.vault.lock_of(key, &placed.version).await?;
-        match fault(lock, placed.server_time, self.term(), self.vault.is_directory()) {
-            None => Ok((placed, lock)),
-            Some(found) => Err(RoleError::NotHeld { vault: self.vault().to_owned(), key: key.to_string(), found }),
-        }
+        put_locked(&self.vault, key, body, md5).await
+    }
+}
+
+/// Puts `body` under the vault's lock, reads the lock back, and insists on it.
+pub(super) async fn put_locked(
+    vault: &Vault,
+    key: &ObjectKey,
+    body: Bytes,
+    md5: Md5,
+) -> Result<(Placed, Lock), RoleError> {
+    let placed = vault.put(key, body, md5).await?;
+    let lock = vault.lock_of(key, &placed.version).await?;
+    match fault(lock, placed.server_time, vault.term(), vault.is_directory()) {
+        None => Ok((placed, lock)),
+        Some(found) => Err(RoleError::NotHeld { vault: vault.name().to_owned(), key: key.to_string(), found }),
     }
 }
 

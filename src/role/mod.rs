@@ -1,15 +1,18 @@
 //! role: who may do what. Three of the four identities are types here, each with only its own verbs; the fourth,
-//! the custodian, sets a vault up once and has no code at all.
+//! the custodian, sets a vault up once and has no code at all. The restorer's host may deposit reports of its drills
+//! with a credential for nothing else: the reporter.
 //!
 //! There is no verb that deletes, prunes, unlocks or shortens.
 
 mod depositor;
 mod inspector;
+mod reporter;
 mod restorer;
 mod shelf;
 
 pub use depositor::{Depositor, Earlier};
 pub use inspector::Inspector;
+pub use reporter::Reporter;
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};
 

@@ -2,3 +2,11 @@
 
 pub mod child;
 pub mod postgres;
+
+/// stub
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sandbox {
+    Auto,
+    Bubblewrap,
+    None,
+}

@@ -39,6 +39,8 @@ MD
   row upload 'floor: rclone copy of a packed backup to S3'
   row restore-s3 'restore: strongroom from S3 (and compared)'
   row restore-dir 'restore: strongroom from the directory (and compared)'
+  row drill-s3 'drill: restored from S3 into a scratch server of its own, and everything compared'
+  row drill-dir 'drill: the same from the directory'
   row restore-plain 'restore: pg_restore -j2 from a local -Fd dump'
   printf '\n| ratio | measured | target | |\n|---|---:|---:|---|\n'
   target 'backup to S3: strongroom / plain, wall' "$(over "$(median s3-strongroom $wall)" "$(median s3-plain $wall)")" 0.35
@@ -48,6 +50,8 @@ MD
     "$(over "$(median s3-strongroom $cpu)" "$(awk -v a="$(median floor-packed $cpu)" -v b="$(median upload $cpu)" 'BEGIN { print a + b }')")" 1.2
   target 'restore: strongroom from S3 / pg_restore, wall' "$(over "$(median restore-s3 $wall)" "$(median restore-plain $wall)")" 1.0
   target 'restore: strongroom from a directory / pg_restore, wall' "$(over "$(median restore-dir $wall)" "$(median restore-plain $wall)")" 1.0
+  target 'drill from S3 / plain restore from S3 into a server that runs, wall' "$(over "$(median drill-s3 $wall)" "$(median restore-s3 $wall)")" 1.2
+  target 'drill from a directory / pg_restore, wall' "$(over "$(median drill-dir $wall)" "$(median restore-plain $wall)")" 1.2
   target 'peak RSS of strongroom, MiB' "$(printf '%s\n' "$(peak s3-strongroom)" "$(peak dir-strongroom)" "$(peak restore-s3)" "$(peak restore-dir)" | sort -g | tail -n 1)" 256
   cat <<MD
 

@@ -10,6 +10,7 @@ mod hold;
 mod postgres;
 mod program;
 mod scratch;
+mod thief;
 
 pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
 pub use ear::{Ear, Heard};
@@ -17,6 +18,7 @@ pub use hold::{Hung, Migration, PARTITIONED};
 pub use postgres::{Dump, Postgres, succeed};
 pub use program::{Installation, Ran, strongroom};
 pub use scratch::{Janitor, Scratch};
+pub use thief::{Loot, forge};
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

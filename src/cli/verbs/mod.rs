@@ -1,6 +1,7 @@
 //! verbs: each command from a checked plan to its journey.
 
 mod keeping;
+mod proving;
 mod reading;
 
 use super::{Failure, show};

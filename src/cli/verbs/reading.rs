@@ -81,7 +81,7 @@ impl Door {
         let order = Order {
             source: options.source.clone(),
             select: options.at.0.clone(),
-            to: target_address(options)?,
+            to: address(&options.to, options.password_file.as_deref())?,
             tables: options.tables.clone(),
             jobs: jobs(options.jobs)?,
             ownership: Ownership {
@@ -91,9 +91,11 @@ impl Door {
             },
             globals: options.globals,
             client_path: source.client_path.clone(),
+            clients: None,
+            in_place: false,
             checks: source.checks.clone(),
         };
-        let vault = vault_of(&plan.vaults, source, options.vault.as_deref())?.clone();
+        let vault = plan.vaults[vault_index(&plan.vaults, source, options.vault.as_deref())?].clone();
         let restorer = self.restorer(plan, "restore", &vault, options.identity.as_deref())?;
         let prepared = restore::prepare(&restorer, &order).await?;
         if options.plan {
@@ -102,7 +104,7 @@ impl Door {
         }
         let progress = Arc::new(Progress::default());
         let title = format!("restore {}", options.source);
-        let restoring = restore::restore(&restorer, &order, prepared, &progress, self.clock);
+        let restoring = restore::restore(&restorer, &order, &prepared, &progress, self.clock);
         let report = bar::watch(&title, &progress, self.json, restoring).await?;
         show::restore(&report, self.json)?;
         Ok(0)
@@ -164,17 +166,17 @@ impl Door {
     ) -> Result<Restorer, Failure> {
         let found = plan.role();
         let (verifying, configured) = match plan.keys {
-            Keys::Restorer { verifying, identities } => (verifying, Some(identities)),
+            Keys::Restorer { verifying, identities, .. } => (verifying, Some(identities)),
             Keys::Inspector { verifying } => (verifying, None),
             Keys::Depositor(_) => return Err(VerbError::WrongRole { verb, found, wanted: "restorer" }.into()),
         };
         let given = identity.map(read_identity).transpose()?;
         let identities = given.or(configured).ok_or(VerbError::WrongRole { verb, found, wanted: "restorer" })?;
-        Ok(Restorer::open(vault, verifying, identities, self.clock)?)
+        Ok(Restorer::open(vault, verifying, Arc::new(identities), self.clock)?)
     }
 }
 
-fn read_identity(path: &Path) -> Result<Identities, VerbError> {
+pub(super) fn read_identity(path: &Path) -> Result<Identities, VerbError> {
     let failed = |why| VerbError::Identity { path: path.display().to_string(), why };
     let secret = secret::read_closed(path).map_err(|error| failed(error.into()))?;
     Identities::parse(&secret).map_err(failed)
@@ -184,15 +186,15 @@ fn named_vault<'a>(vaults: &'a [VaultSettings], name: &str) -> Result<&'a VaultS
     vaults.iter().find(|vault| vault.name == name).ok_or_else(|| VerbError::NoSuchVault(name.to_owned()))
 }
 
-fn vault_of<'a>(
-    vaults: &'a [VaultSettings],
+/// The named vault, or the first of the source's.
+pub(super) fn vault_index(
+    vaults: &[VaultSettings],
     source: &SourcePlan,
     name: Option<&str>,
-) -> Result<&'a VaultSettings, VerbError> {
-    match name {
-        Some(name) => named_vault(vaults, name),
-        None => Ok(&vaults[source.deposits[0].vault]),
-    }
+) -> Result<usize, VerbError> {
+    let Some(name) = name else { return Ok(source.deposits[0].vault) };
+    let named = vaults.iter().position(|vault| vault.name == name);
+    named.ok_or_else(|| VerbError::NoSuchVault(name.to_owned()))
 }
 
 async fn listed(inspector: &Inspector, source: &SourcePlan, limit: usize) -> Result<show::Listed, RoleError> {
@@ -219,16 +221,16 @@ async fn find(inspector: &Inspector, sources: &[SourcePlan], backup: &BackupId) 
     Ok(None)
 }
 
-fn target_address(options: &RestoreOptions) -> Result<Address, VerbError> {
-    let mut address = Address::parse(&options.to).map_err(VerbError::To)?;
-    address.password = match &options.password_file {
+pub(super) fn address(to: &str, password_file: Option<&Path>) -> Result<Address, VerbError> {
+    let mut address = Address::parse(to).map_err(VerbError::To)?;
+    address.password = match password_file {
         Some(path) => Some(secret::read_closed(path).map_err(VerbError::Password)?),
         None => std::env::var("PGPASSWORD").ok().map(|password| Secret::new(password.into_bytes())),
     };
     Ok(address)
 }
 
-fn jobs(wanted: Option<usize>) -> Result<usize, VerbError> {
+pub(super) fn jobs(wanted: Option<usize>) -> Result<usize, VerbError> {
     let jobs = wanted.unwrap_or_else(|| crate::cli::world().cores.min(8));
     if (1..=64).contains(&jobs) { Ok(jobs) } else { Err(VerbError::Jobs) }
 }

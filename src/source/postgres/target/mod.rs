@@ -59,6 +59,7 @@ impl Target {
         source_major: u32,
         ownership: Ownership,
         client_path: &[PathBuf],
+        clients: Option<Clients>,
     ) -> Result<Self, PostgresError> {
         let (session, created) = match connect(address, None).await {
             Ok(session) => (session, false),
@@ -79,7 +80,10 @@ impl Target {
                 "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = current_database()";
             comment = session.client.query_one(COMMENT, &[]).await.map_err(looking())?.get(0);
         }
-        let clients = Clients::find(server.major, client_path).await?;
+        let clients = match clients {
+            Some(clients) => clients,
+            None => Clients::find(server.major, client_path).await?,
+        };
         Ok(Self { address: address.clone(), clients, created, ownership, comment })
     }
 

@@ -1,0 +1,103 @@
+//! proving: the restorer's verb that drills: one or several backups, each into a scratch database of its own.
+
+use super::{Door, VerbError, chosen, reading};
+use crate::{
+    cli::{Failure, arguments::DrillOptions, bar, show},
+    config::{DrillPlan, Keys, Plan, SourcePlan},
+    drill::{self, Keeping, Limits},
+    failure::Kind,
+    keyring::Identities,
+    layout::DrillId,
+    progress::Progress,
+    proof::{DrillOutcome, DrillReport},
+    role::{Reporter, Restorer, Select},
+};
+use std::{path::Path, sync::Arc};
+
+impl Door {
+    /// 0 where every drill passed, 14 where one failed, else 16: what could not run proves nothing.
+    pub async fn drill(&self, plan: Plan, options: &DrillOptions) -> Result<u8, Failure> {
+        let role = plan.role();
+        let Plan { keys, vaults, reporters, sources, drill: settings, state_dir, .. } = plan;
+        let wrong = VerbError::WrongRole { verb: "drill", found: role, wanted: "restorer" };
+        let Keys::Restorer { verifying, identities, report } = keys else { return Err(wrong.into()) };
+        let given = options.identity.as_deref().map(reading::read_identity).transpose()?;
+        let identities: Arc<Identities> = Arc::new(given.unwrap_or(identities));
+        let to = options.to.as_deref().map(|to| reading::address(to, options.password_file.as_deref())).transpose()?;
+        let keeping = Keeping { signing: report, folder: options.report.clone() };
+        let jobs = reading::jobs(options.jobs)?;
+        let mut outcomes = Vec::new();
+        for source in chosen(&sources, options.source.as_slice())? {
+            let vault = reading::vault_index(&vaults, source, options.vault.as_deref())?;
+            let restorer = Restorer::open(&vaults[vault], verifying.clone(), Arc::clone(&identities), self.clock)?;
+            let reporter = reporters[vault].as_ref().map(|settings| Reporter::open(settings, self.clock));
+            let reporter = reporter.transpose()?;
+            let mut selects = vec![options.at.0.clone()];
+            let now = self.clock.now();
+            let sampled =
+                drill::sample(restorer.inspector(), &source.name, options.sample, crate::cli::random, now).await?;
+            selects.extend(sampled.into_iter().map(Select::Id));
+            for select in selects {
+                let order = drill::Order { select, to: to.clone(), ..order_for(source, &settings, &state_dir, jobs) };
+                let report = self.drill_once(&restorer, &order).await;
+                let (kept, failure) = drill::keep(&report, &keeping, reporter.as_ref()).await;
+                show::drill(&report, &kept, self.json)?;
+                outcomes.push(report.outcome);
+                if let Some(failure) = failure {
+                    return Err(failure.into());
+                }
+            }
+        }
+        Ok(exit_code(&outcomes))
+    }
+
+    async fn drill_once(&self, restorer: &Restorer, order: &drill::Order) -> DrillReport {
+        let id = DrillId::new(self.clock.now(), crate::cli::random());
+        let progress = Arc::new(Progress::default());
+        let title = format!("drill {}", order.source);
+        let drilling = drill::drill(restorer, order, id, &progress, self.clock);
+        bar::watch(&title, &progress, self.json, drilling).await
+    }
+}
+
+/// The newest backup of `source`, as the configuration would have it proven.
+pub fn order_for(source: &SourcePlan, settings: &DrillPlan, state_dir: &Path, jobs: usize) -> drill::Order {
+    drill::Order {
+        source: source.name.clone(),
+        select: Select::Latest,
+        to: None,
+        jobs,
+        client_path: source.client_path.clone(),
+        checks: source.checks.clone(),
+        recovery_time: source.objectives.recovery_time,
+        limits: Limits {
+            scratch_dir: settings.scratch_dir.clone().unwrap_or_else(|| state_dir.join("scratch")),
+            disk_bytes_max: settings.disk_bytes_max,
+            deadline: settings.deadline,
+            sandbox: settings.sandbox,
+        },
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    }
+}
+
+fn exit_code(outcomes: &[DrillOutcome]) -> u8 {
+    if outcomes.contains(&DrillOutcome::Failed) {
+        return Kind::DrillFailed as u8;
+    }
+    let all_passed = !outcomes.is_empty() && outcomes.iter().all(|outcome| *outcome == DrillOutcome::Passed);
+    if all_passed { 0 } else { Kind::CouldNotVerify as u8 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use DrillOutcome::{CouldNotRun, Failed, Passed};
+
+    #[test]
+    fn one_drill_that_did_not_pass_is_never_hidden_by_others_that_did() {
+        assert_eq!(exit_code(&[Passed, Passed]), 0);
+        assert_eq!(exit_code(&[Passed, CouldNotRun, Passed]), 16);
+        assert_eq!(exit_code(&[Failed, CouldNotRun, Passed]), 14);
+        assert_eq!(exit_code(&[]), 16);
+    }
+}
