@@ -1,11 +1,13 @@
 //! show: what people and programs see of a journey's result: tables and sentences, or JSON.
 
+mod confirmation;
 mod history;
 mod run;
 mod shelf;
 mod status;
 mod target;
 
+pub use confirmation::confirmations;
 pub use history::history;
 pub use run::{accepted, backups};
 pub use shelf::{Listed, backup, list};

@@ -140,7 +140,12 @@ impl Door {
         Ok((self.restorer(plan, verb, &settings, identity)?, sealed))
     }
 
-    fn inspectors(&self, plan: &Plan, verb: &'static str, vault: Option<&str>) -> Result<Vec<Inspector>, Failure> {
+    pub(super) fn inspectors(
+        &self,
+        plan: &Plan,
+        verb: &'static str,
+        vault: Option<&str>,
+    ) -> Result<Vec<Inspector>, Failure> {
         let verifying: &VerifyingKey = match &plan.keys {
             Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => verifying,
             Keys::Depositor(_) => {
@@ -174,7 +179,7 @@ impl Door {
     }
 }
 
-fn read_identity(path: &Path) -> Result<Identities, VerbError> {
+pub(super) fn read_identity(path: &Path) -> Result<Identities, VerbError> {
     let failed = |why| VerbError::Identity { path: path.display().to_string(), why };
     let secret = secret::read_closed(path).map_err(|error| failed(error.into()))?;
     Identities::parse(&secret).map_err(failed)
