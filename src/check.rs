@@ -129,7 +129,7 @@ fn judged(place: &str, describe: &str, vault: &str, protection: Result<Protectio
         Err(error) => return vec![Found::fault(place, &error)],
     };
     let Protection { faults, notes, clock_skew_secs } = protection;
-    let mut found: Vec<_> = notes.into_iter().map(|note| Found::note(place, note)).collect();
+    let mut found: Vec<_> = notes.into_iter().map(|note| Found::note(place, note.text)).collect();
     if let Some(skew) = clock_skew_secs.filter(|skew| skew.abs() > SKEW_SECS_MAX) {
         let what = format!("its clock is {skew} s ahead of ours");
         let hint = Some("Let both follow NTP: locks end by the server's clock.".to_owned());

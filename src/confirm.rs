@@ -4,13 +4,27 @@
 //! It reads no data and writes nothing. What it finds is data ([`Finding`]); what it could not read is told apart from
 //! what is well: a verification that could not run is never a pass.
 
+mod census;
+mod chain;
+mod deep;
+mod on_top;
+mod told;
+
+pub use deep::deep;
+
+use self::{
+    census::Census,
+    chain::Circumstances,
+    on_top::Ours,
+    told::{Findings, Unread},
+};
 use crate::{
     clock::{Clock, SignedDuration, Timestamp},
     digest::Blake3,
-    finding::{Finding, Gravity},
-    layout::{BackupId, SourceName},
+    finding::{Finding, FindingKind, Gravity},
+    layout::{self, BackupId, ObjectKey, SourceName},
     manifest::LockMode,
-    role::{Inspector, RoleError},
+    role::{About, Inspector, Protection, RoleError},
 };
 
 /// How much is looked at.
@@ -99,17 +113,79 @@ impl Confirmation {
     }
 }
 
+/// After a lock's end, the bucket's own rule removes nothing for so long.
+const LIFECYCLE_GRACE: SignedDuration = SignedDuration::from_hours(48);
+
 /// Looks at everything that `order` asks for. An error says that nothing could be looked at: the vault does not
 /// answer, or denies listing.
 pub async fn confirm(inspector: &Inspector, order: &Order, clock: Clock) -> Result<Confirmation, RoleError> {
-    let shelf = inspector.shelf(&order.source).await?;
+    let (mut findings, mut unread) = (Findings::default(), Unread::default());
+    let settings = inspector.settings().await;
+    let clock_skew_secs = settings.as_ref().ok().and_then(|settings| settings.clock_skew_secs);
+    let holdings = inspector.holdings(&order.source).await?;
+    judge_settings(inspector, settings, &mut findings, &mut unread);
+    let at = clock.now();
+    // Locks end by the server's clock. Of two clocks one may have been put forward to make alarms lapse.
+    let now = at + SignedDuration::from_secs(clock_skew_secs.unwrap_or(0)).min(SignedDuration::ZERO);
+
+    let mut census = Census::take(inspector, order, &holdings, now, &mut findings, &mut unread).await;
+    let around = Circumstances {
+        source: &order.source,
+        unread: &census.unread,
+        seen: &order.seen,
+        term: inspector.term(),
+        grace: if inspector.is_directory() { SignedDuration::ZERO } else { LIFECYCLE_GRACE },
+        now,
+    };
+    let odd = chain::judge(&census.links, &around);
+    let is_segment = |key: &ObjectKey| layout::read_segment_key(&order.source, key).is_some();
+    let on_top = on_top::judge(&holdings, is_segment, &ours(&census, inspector, now));
+    odd.into_iter().chain(on_top).for_each(|finding| findings.add(finding));
+
+    census.compare(&holdings, &mut findings);
+    census.read_locks(inspector, order.newest, &mut findings, &mut unread).await;
     Ok(Confirmation {
         vault: inspector.vault().to_owned(),
         source: order.source.clone(),
-        at: clock.now(),
-        backups: Vec::new(),
-        findings: shelf.findings,
-        unverified: Vec::new(),
-        clock_skew_secs: None,
+        at,
+        backups: census.into_judged(),
+        findings: findings.into_told(&order.source),
+        unverified: unread.into_sentences(),
+        clock_skew_secs,
     })
+}
+
+/// What the vault says of itself.
+fn judge_settings(
+    inspector: &Inspector,
+    settings: Result<Protection, RoleError>,
+    findings: &mut Findings,
+    unread: &mut Unread,
+) {
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => return unread.add("settings of the vault", &error),
+    };
+    let mut tell = |kind, said: Vec<String>| {
+        if !said.is_empty() {
+            findings.add(Finding::new(kind, inspector.describe(), format!("says: {}", said.join("; "))));
+        }
+    };
+    tell(FindingKind::VaultWeakened, settings.faults.iter().map(ToString::to_string).collect());
+    let about = |wanted| settings.notes.iter().filter(move |note| note.about == wanted).map(ToString::to_string);
+    tell(FindingKind::Lifecycle, about(About::Lifecycle).collect());
+    about(About::Unverified).for_each(|note| unread.say(format!("vault `{}`: {note}", inspector.vault())));
+}
+
+/// What authentic backups are made of, for telling it from what lies on top.
+fn ours(census: &Census, inspector: &Inspector, now: Timestamp) -> Ours {
+    let counts =
+        census.objects.iter().map(|object| ((object.key.clone(), object.version.clone()), object.receipt.until));
+    Ours {
+        counts: counts.collect(),
+        complete: census.unread.is_empty(),
+        term: inspector.term(),
+        slack: inspector.slack(),
+        now,
+    }
 }

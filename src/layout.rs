@@ -183,6 +183,11 @@ pub fn drills(source: &SourceName) -> String {
     format!("v1/{source}/drills/")
 }
 
+/// Everything of `source` has a key that begins so.
+pub fn source(source: &SourceName) -> String {
+    format!("v1/{source}/")
+}
+
 /// Every segment of `source` has a key that begins so.
 pub fn segments(source: &SourceName) -> String {
     format!("v1/{source}/segments/")
@@ -219,6 +224,17 @@ pub fn read_backup_key(source: &SourceName, key: &ObjectKey) -> Option<Named> {
     }
 }
 
+/// Reads a key under `segments(source)`; `None` for a key that we never write.
+pub fn read_segment_key(source: &SourceName, key: &ObjectKey) -> Option<SegmentId> {
+    let id = key.as_str().strip_prefix(&segments(source))?.strip_suffix(".zst.age")?;
+    SegmentId::try_from(id.to_owned()).ok()
+}
+
+/// When the run began that named a backup so, as the name tells it.
+pub fn begun_at(backup: &BackupId) -> Option<Timestamp> {
+    clock::parse_compact(backup.as_str().split('-').next()?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,6 +256,11 @@ mod tests {
         assert_eq!(read_backup_key(&source, &seal(&source, &id)), Some(Named::Seal(id)));
         for stranger in ["v1/app/backups/junk", "v1/app/backups/20261121T120301Z-5f2a9c01/x", "v1/b/backups/x/y"] {
             assert_eq!(read_backup_key(&source, &ObjectKey::listed(stranger)), None);
+        }
+        let id = SegmentId([0xab; 20]);
+        assert_eq!(read_segment_key(&source, &segment(&source, id)), Some(id));
+        for stranger in ["v1/app/segments/x.zst.age", "v1/app/segments/", "v1/b/segments/x", "v1/app/segments/../x"] {
+            assert_eq!(read_segment_key(&source, &ObjectKey::listed(stranger)), None);
         }
     }
 }

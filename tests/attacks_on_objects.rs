@@ -5,15 +5,12 @@
 
 mod support;
 
-use serde_json::Value;
 use std::{
     fs,
-    io::ErrorKind,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::Command,
 };
-use support::{Installation, PRODUCTION, World, files_below, key_of, text};
+use support::{Attack, Installation, PRODUCTION, World, files_below, key_of, put, remove, segment_of, text};
 
 /// Two backups that differ: the older has one row, the newer two.
 struct Attacked {
@@ -46,10 +43,7 @@ impl Attacked {
 
     /// The file of a segment that carries `stream`.
     fn segment(&self, backup: &str, stream: &str) -> PathBuf {
-        let manifest: Value = serde_json::from_slice(&fs::read(self.manifest(backup)).unwrap()).unwrap();
-        let segments = manifest["segments"].as_array().unwrap();
-        let receipt = segments.iter().find(|receipt| receipt["stream"] == stream).expect("every stream has a segment");
-        self.world.vault().join(format!("{}@{}", text(receipt, "/key"), text(receipt, "/version")))
+        segment_of(&self.world, backup, stream)
     }
 
     /// Restores the newest into a fresh database, whose name it gives back.
@@ -102,44 +96,6 @@ impl Attacked {
             "one two"
         );
     }
-}
-
-#[derive(Debug)]
-enum Attack {
-    Flip(u64),
-    Truncate(u64),
-    Extend,
-    Swap(PathBuf),
-    Remove,
-}
-
-impl Attack {
-    fn strike(&self, object: &Path) {
-        let mut body = fs::read(object).unwrap();
-        match self {
-            Self::Flip(place) => body[usize::try_from(*place).unwrap()] ^= 1,
-            Self::Truncate(kept) => body.truncate(usize::try_from(*kept).unwrap()),
-            Self::Extend => body.extend(b"more"),
-            Self::Swap(other) => body = fs::read(other).unwrap(),
-            Self::Remove => return remove(object),
-        }
-        put(object, &body);
-    }
-}
-
-/// Root may do to a directory vault what nobody may do to a bucket.
-fn remove(object: &Path) {
-    let cleared = Command::new("chattr").arg("-i").arg(object).output().unwrap();
-    assert!(cleared.status.success() || !rustix::process::geteuid().is_root(), "{cleared:?}");
-    fs::remove_file(object).unwrap();
-}
-
-fn put(object: &Path, body: &[u8]) {
-    match fs::metadata(object) {
-        Ok(_) => remove(object),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound),
-    }
-    fs::write(object, body).unwrap();
 }
 
 #[test]

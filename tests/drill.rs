@@ -59,5 +59,9 @@ fn a_forged_backup_that_says_other_rows_fails_on_them() {
     });
     let report = drill(&world, &["--to", &to]).exits(14).json();
     assert_eq!(text(&report, "/outcome"), "failed", "{report:#}");
-    assert_eq!(text(&report, "/differences/0"), r#""public"."precious": 3 rows in the backup, 2 restored"#, "{report:#}");
+    assert_eq!(
+        text(&report, "/differences/0"),
+        r#""public"."precious": 3 rows in the backup, 2 restored"#,
+        "{report:#}"
+    );
 }

@@ -70,6 +70,8 @@ pub enum Command {
     Accept(AcceptOptions),
     /// List the backups in the vaults
     List(ListOptions),
+    /// Read back what the vaults hold: every version, size, digest and lock against what was promised
+    Confirm(ConfirmOptions),
     /// Show one backup: its tables, segments and locks
     Show(ShowOptions),
     /// Restore a backup into a new or empty database, and compare
@@ -115,6 +117,24 @@ pub struct ListOptions {
     /// Show so many of each source's newest backups
     #[arg(long, default_value_t = 50, value_name = "N")]
     pub limit: usize,
+}
+
+#[derive(Args)]
+pub struct ConfirmOptions {
+    /// Which source; all of them where none is named
+    pub source: Option<SourceName>,
+    /// Look into this vault only
+    #[arg(long)]
+    pub vault: Option<String>,
+    /// Read the locks of so many of each source's newest backups only; with --deep, re-read only these
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub newest: Option<usize>,
+    /// Read every segment, too, open it and compare its digests: all bytes travel, and only the restorer can
+    #[arg(long)]
+    pub deep: bool,
+    /// An age identity file to use instead of the configuration's
+    #[arg(long, value_name = "FILE", requires = "deep")]
+    pub identity: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -169,6 +169,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::History(options) => door.history(plan()?, &options).await,
         Command::Accept(options) => door.accept(plan()?, &options).await,
         Command::List(options) => door.list(plan()?, &options).await,
+        Command::Confirm(options) => door.confirm(plan()?, &options).await,
         Command::Show(options) => door.show(plan()?, &options).await,
         Command::Restore(options) => door.restore(plan()?, &options).await,
         Command::Drill(options) => door.drill(plan()?, &options).await,

@@ -1,21 +1,18 @@
 //! depositor: puts objects under a vault's lock, insists on the lock, and seals. It cannot read what it wrote.
 
-use super::RoleError;
+use super::{RoleError, promise};
 use crate::{
     clock::{Clock, SignedDuration, Timestamp},
     digest::{Blake3, Md5},
     keyring::SigningKey,
     layout::{self, ObjectKey, SourceName},
-    manifest::{Complete, LockMode, Receipt},
+    manifest::{Complete, Receipt},
     segment::PackedSegment,
     term::Term,
-    vault::{Lock, Placed, Protection, Vault, VaultError, VaultSettings, VersionId},
+    vault::{Lock, Placed, Protection, Vault, VaultSettings, VersionId},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-
-/// A server answers, then we read its Date header: the lock may end this much before our reckoning.
-const TOLERANCE: SignedDuration = SignedDuration::from_secs(60);
 
 pub struct Depositor {
     vault: Vault,
@@ -64,14 +61,12 @@ impl Depositor {
 
     /// The error of a vault that has said nothing for so long.
     pub fn silent(&self, waited: Duration) -> RoleError {
-        let why = format!("no answer for {} s", waited.as_secs());
-        VaultError::Unreachable { vault: self.vault().to_owned(), endpoint: self.describe(), why }.into()
+        super::silent(&self.vault, format!("no answer for {} s", waited.as_secs()))
     }
 
-    /// Until when everything that a backup begun at `from` refers to must be locked: the term, less the slack after
-    /// which segments are sent anew although the vault holds them.
+    /// Until when everything that a backup begun at `from` refers to must be locked.
     pub fn promised(&self, from: Timestamp) -> Timestamp {
-        self.term().ends(from) - self.slack
+        promise::promised(self.term(), self.slack, from)
     }
 
     /// A receipt for a segment that was deposited earlier, if its lock, read back, covers the promise. An earlier
@@ -85,7 +80,7 @@ impl Depositor {
     ) -> Result<Option<Receipt>, RoleError> {
         let key = layout::segment(source, segment.id);
         let lock = self.vault.lock_of(&key, &earlier.version).await?;
-        if !covers(lock, promised, self.vault.is_directory()) {
+        if !promise::covers(lock, promised, self.vault.is_directory()) {
             return Ok(None);
         }
         Ok(Some(Receipt {
@@ -148,69 +143,8 @@ pub(super) async fn put_locked(
 ) -> Result<(Placed, Lock), RoleError> {
     let placed = vault.put(key, body, md5).await?;
     let lock = vault.lock_of(key, &placed.version).await?;
-    match fault(lock, placed.server_time, vault.term(), vault.is_directory()) {
+    match promise::fault(lock, placed.server_time, vault.term(), vault.is_directory()) {
         None => Ok((placed, lock)),
         Some(found) => Err(RoleError::NotHeld { vault: vault.name().to_owned(), key: key.to_string(), found }),
-    }
-}
-
-/// What is wrong with a lock that was read back, if anything is. A directory may be without a lock, which is
-/// named wherever the backup is shown; an S3 vault may not.
-fn fault(lock: Lock, placed_at: Timestamp, term: Term, directory: bool) -> Option<String> {
-    match (lock.mode, lock.until) {
-        (LockMode::None, _) if directory => None,
-        (LockMode::None, _) => Some("it has no lock".to_owned()),
-        (LockMode::Governance, _) => Some("its lock is GOVERNANCE, which can be bypassed".to_owned()),
-        (_, None) => Some("its lock has no end".to_owned()),
-        (_, Some(until)) => {
-            let promised = term.ends(placed_at);
-            (until < promised - TOLERANCE).then(|| format!("its lock ends at {until}, before {promised}"))
-        }
-    }
-}
-
-/// Does a lock that was read back hold what it is on until `promised`, as strongly as a deposit of today?
-fn covers(lock: Lock, promised: Timestamp, directory: bool) -> bool {
-    let strong = match lock.mode {
-        LockMode::Compliance => true,
-        LockMode::ImmutableFlag | LockMode::None => directory,
-        LockMode::Governance => false,
-    };
-    strong && lock.until.is_some_and(|until| until >= promised)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lock_that_falls_short_in_any_way_is_a_fault() {
-        let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let term: Term = "35d".parse().unwrap();
-        let end = term.ends(now);
-        let found = |mode, until| fault(Lock { mode, until }, now, term, false);
-        assert_eq!(found(LockMode::Compliance, Some(end)), None);
-        assert_eq!(found(LockMode::Compliance, Some(end - SignedDuration::from_secs(59))), None);
-        assert!(found(LockMode::Compliance, Some(end - SignedDuration::from_secs(61))).is_some());
-        assert!(found(LockMode::Compliance, None).is_some());
-        assert!(found(LockMode::Governance, Some(end)).is_some());
-        assert!(found(LockMode::None, None).is_some());
-        let directory = |mode, until| fault(Lock { mode, until }, now, term, true);
-        assert_eq!(directory(LockMode::None, Some(end)), None);
-        assert!(directory(LockMode::ImmutableFlag, Some(now)).is_some());
-    }
-
-    #[test]
-    fn an_earlier_deposit_is_referred_to_only_under_a_lock_that_covers_the_promise() {
-        let promised: Timestamp = "2026-12-19T12:00:00Z".parse().unwrap();
-        let covered = |mode, until| covers(Lock { mode, until }, promised, false);
-        assert!(covered(LockMode::Compliance, Some(promised)));
-        assert!(!covered(LockMode::Compliance, Some(promised - SignedDuration::from_secs(1))));
-        assert!(!covered(LockMode::Compliance, None));
-        assert!(!covered(LockMode::Governance, Some(promised)));
-        assert!(!covered(LockMode::None, Some(promised)));
-        assert!(covers(Lock { mode: LockMode::ImmutableFlag, until: Some(promised) }, promised, true));
-        assert!(covers(Lock { mode: LockMode::None, until: Some(promised) }, promised, true));
-        assert!(!covers(Lock::NONE, promised, true));
     }
 }

@@ -5,11 +5,11 @@
 
 use super::{
     RoleError,
-    shelf::{Folder, Sealed, Select, Shelf, Standing},
+    shelf::{Claims, Folder, Sealed, Select, Shelf, Standing},
 };
 use crate::{
-    clock::{Clock, SignedDuration, Timestamp},
-    digest::Blake3,
+    clock::{Clock, SignedDuration},
+    digest::{Blake3, Md5},
     finding::{Finding, FindingKind},
     keyring::VerifyingKey,
     layout::{self, BackupId, ObjectKey, SourceName},
@@ -23,18 +23,19 @@ const MANIFEST_BYTES_MAX: u64 = 256 << 20;
 /// An unproven manifest is not worth more.
 const DOUBTED_BYTES_MAX: u64 = 4 << 20;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
-const VERSIONS_TRIED: usize = 20;
+pub(super) const VERSIONS_TRIED: usize = 20;
 /// Servers keep LastModified to the second: seals this close are ordered by their sequence numbers.
-const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
+pub const SAME_MOMENT: SignedDuration = SignedDuration::from_secs(2);
 
 pub struct Inspector {
     pub(super) vault: Vault,
+    pub(super) slack: SignedDuration,
     verifying: VerifyingKey,
 }
 
 impl Inspector {
     pub fn open(settings: &VaultSettings, verifying: VerifyingKey, clock: Clock) -> Result<Self, RoleError> {
-        Ok(Self { vault: Vault::open(settings, clock)?, verifying })
+        Ok(Self { vault: Vault::open(settings, clock)?, slack: settings.slack, verifying })
     }
 
     pub fn vault(&self) -> &str {
@@ -89,7 +90,9 @@ impl Inspector {
                 }
                 Standing::Sealed(_) => {}
                 Standing::Damaged { object, why } => return Err(self.damaged(&object, why)),
-                Standing::Forged { object, claims_to_follow } => doubtful.push((object, claims_to_follow)),
+                Standing::Forged { object, claims } => {
+                    doubtful.push((object, claims.and_then(|claims| claims.follows)));
+                }
                 Standing::Unsealed => doubtful.push((layout::seal(source, backup), None)),
             }
         }
@@ -115,13 +118,18 @@ impl Inspector {
         }
     }
 
-    async fn judge(&self, source: &SourceName, backup: &BackupId, folder: &Folder) -> Result<Standing, RoleError> {
+    pub(super) async fn judge(
+        &self,
+        source: &SourceName,
+        backup: &BackupId,
+        folder: &Folder,
+    ) -> Result<Standing, RoleError> {
         if folder.seals.is_empty() {
             return Ok(Standing::Unsealed);
         }
-        let Some((seal, comment, sealed_at)) = self.authentic_seal(source, backup, folder).await? else {
-            let claims_to_follow = self.claim_of(folder).await?;
-            return Ok(Standing::Forged { object: layout::seal(source, backup), claims_to_follow });
+        let Some((seal, comment, put)) = self.authentic_seal(source, backup, folder).await? else {
+            let claims = self.claims_of(folder).await?;
+            return Ok(Standing::Forged { object: layout::seal(source, backup), claims });
         };
         let object = layout::manifest(source, backup);
         if folder.manifests.is_empty() {
@@ -141,7 +149,10 @@ impl Inspector {
                 return Ok(Standing::Sealed(Box::new(Sealed {
                     manifest,
                     manifest_digest: comment.manifest,
-                    sealed_at,
+                    sealed_at: put.last_modified,
+                    manifest_version: version.version.clone(),
+                    seal_version: put.version.clone(),
+                    listed_by_md5: is_md5(version, &bytes) && is_md5(put, &seal),
                 })));
             }
         }
@@ -149,28 +160,30 @@ impl Inspector {
     }
 
     /// The earliest seal that is ours and for this very backup.
-    async fn authentic_seal(
+    async fn authentic_seal<'f>(
         &self,
         source: &SourceName,
         backup: &BackupId,
-        folder: &Folder,
-    ) -> Result<Option<(Bytes, SealComment, Timestamp)>, RoleError> {
+        folder: &'f Folder,
+    ) -> Result<Option<(Bytes, SealComment, &'f ObjectVersion)>, RoleError> {
         for version in folder.seals.iter().take(VERSIONS_TRIED) {
             let Some(bytes) = self.read(version, SEAL_BYTES_MAX).await? else { continue };
             let comment = self.verifying.read_comment(&bytes).and_then(|comment| comment.parse::<SealComment>().ok());
             if let Some(comment) = comment.filter(|comment| comment.source == *source && comment.backup == *backup) {
-                return Ok(Some((bytes, comment, version.last_modified)));
+                return Ok(Some((bytes, comment, version)));
             }
         }
         Ok(None)
     }
 
-    /// What an unproven manifest says it follows: worth nothing but a doubt.
-    async fn claim_of(&self, folder: &Folder) -> Result<Option<Blake3>, RoleError> {
+    async fn claims_of(&self, folder: &Folder) -> Result<Option<Claims>, RoleError> {
         let Some(version) = folder.manifests.first() else { return Ok(None) };
         let bytes = self.read(version, DOUBTED_BYTES_MAX).await?;
-        let manifest = bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok());
-        Ok(manifest.and_then(|manifest| Some(manifest.chain.previous?.manifest)))
+        Ok(bytes.and_then(|bytes| Manifest::from_bytes(&bytes).ok()).map(|manifest| Claims {
+            sequence: manifest.chain.sequence,
+            snapshot_at: manifest.snapshot_at,
+            follows: manifest.chain.previous.map(|previous| previous.manifest),
+        }))
     }
 
     /// A listed version's bytes; `None` where it is gone, or too large to be ours.
@@ -188,6 +201,11 @@ impl Inspector {
     fn damaged(&self, object: &ObjectKey, why: &str) -> RoleError {
         RoleError::Damaged { vault: self.vault().to_owned(), object: object.to_string(), why: why.to_owned() }
     }
+}
+
+/// A server that lists no digest says nothing against it.
+fn is_md5(listed: &ObjectVersion, bytes: &[u8]) -> bool {
+    listed.etag.as_ref().is_none_or(|etag| *etag == Md5::of(bytes).to_string())
 }
 
 fn passed_over(seal: &ObjectKey) -> Finding {

@@ -5,25 +5,30 @@
 //! There is no verb that deletes, prunes, unlocks or shortens.
 
 mod depositor;
+mod holdings;
 mod inspector;
+mod promise;
 mod reporter;
 mod restorer;
 mod shelf;
+mod survey;
 
 pub use depositor::{Depositor, Earlier};
-pub use inspector::Inspector;
+pub use holdings::Holdings;
+pub use inspector::{Inspector, SAME_MOMENT};
+pub use promise::shortfall;
 pub use reporter::Reporter;
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};
 
-/// What journeys may know of a vault: its settings and what it says of itself, not its calls.
-pub use crate::vault::{Protection, VaultSettings};
+/// What journeys may know of a vault: its settings, what it lists and what it says of itself, not its calls.
+pub use crate::vault::{About, Lock, ObjectVersion, Protection, VaultError, VaultSettings};
 
 use crate::{
     failure::{Explain, Kind},
     manifest::{LockMode, Unreadable},
     segment::UnpackError,
-    vault::{Fault, VaultError},
+    vault::{Fault, Vault},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +82,11 @@ impl Explain for RoleError {
     fn may_pass(&self) -> bool {
         matches!(self, Self::Vault(error) if error.may_pass())
     }
+}
+
+/// The error of a vault that does not answer.
+fn silent(vault: &Vault, why: String) -> RoleError {
+    VaultError::Unreachable { vault: vault.name().to_owned(), endpoint: vault.describe(), why }.into()
 }
 
 /// How a lock is named to people: what protects a backup, and where nothing does.

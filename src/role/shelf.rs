@@ -1,11 +1,11 @@
 //! shelf: a source's backups as a listing shows them, what each turned out to be, and which one is wanted.
 
 use crate::{
-    clock::{SignedDuration, Timestamp, parse_compact},
+    clock::{SignedDuration, Timestamp},
     digest::Blake3,
     finding::{Finding, FindingKind},
     layout::{self, BackupId, Named, ObjectKey, SourceName},
-    manifest::Manifest,
+    manifest::{Manifest, VersionId},
     vault::ObjectVersion,
 };
 use std::collections::BTreeMap;
@@ -19,13 +19,21 @@ pub enum Standing {
         object: ObjectKey,
         why: &'static str,
     },
-    /// It has a seal that is none of ours; `claims_to_follow` is what its manifest says, unproven.
+    /// It has a seal that is none of ours.
     Forged {
         object: ObjectKey,
-        claims_to_follow: Option<Blake3>,
+        claims: Option<Claims>,
     },
     /// A manifest without a seal: a run that ended before its last deposit.
     Unsealed,
+}
+
+/// What an unproven manifest says of itself: worth nothing but a doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claims {
+    pub sequence: u64,
+    pub snapshot_at: Timestamp,
+    pub follows: Option<Blake3>,
 }
 
 /// An authentic backup: its manifest is exactly what the seal signs.
@@ -35,6 +43,11 @@ pub struct Sealed {
     pub manifest_digest: Blake3,
     /// The server's clock when the seal was put.
     pub sealed_at: Timestamp,
+    /// The very versions that were read: what else lies under their keys is somebody else's.
+    pub manifest_version: VersionId,
+    pub seal_version: VersionId,
+    /// Were the ETags that the vault lists for these two their MD5, as far as it lists any?
+    pub listed_by_md5: bool,
 }
 
 /// A backup is sealed when its dump has ended. One that was sealed this long after the instant that it claims to hold
@@ -45,6 +58,11 @@ impl Sealed {
     /// Did its data look wiped, or encrypted, when it was taken?
     pub fn is_suspect(&self) -> bool {
         !self.manifest.suspect.is_empty()
+    }
+
+    /// The backup that its manifest names as the one before it.
+    pub fn predecessor(&self) -> Option<&BackupId> {
+        Some(&self.manifest.chain.previous.as_ref()?.backup)
     }
 
     /// Does the server's clock contradict what the manifest says of its own time?
@@ -127,7 +145,7 @@ impl Select {
         match self {
             Self::Latest | Self::LatestGood => true,
             Self::Id(wanted) => wanted == backup,
-            Self::At(at) => backup.as_str().split('-').next().and_then(parse_compact).is_some_and(|begun| begun <= *at),
+            Self::At(at) => layout::begun_at(backup).is_some_and(|begun| begun <= *at),
         }
     }
 

@@ -28,6 +28,7 @@ async fn keeps_its_promises(vault: &Vault, mode: LockMode) {
     the_lock_reads_back_as_promised(vault, mode).await;
     what_was_never_put_is_missing(vault).await;
     more_than_the_limit_is_refused(vault).await;
+    a_listing_tells_the_digest_or_nothing(vault).await;
     a_listing_has_every_page(vault).await;
     a_listing_keeps_to_its_prefix(vault).await;
 }
@@ -89,6 +90,15 @@ async fn more_than_the_limit_is_refused(vault: &Vault) {
     let error = get(4).await.unwrap_err();
     assert!(matches!(error, VaultError::TooLarge { limit: 4, .. }), "{error}");
     assert_eq!(error.kind(), Kind::Mismatch);
+}
+
+async fn a_listing_tells_the_digest_or_nothing(vault: &Vault) {
+    put(vault, "v1/etag/key", b"told").await;
+    let listed = vault.versions("v1/etag/").await.unwrap();
+    let etag = (!vault.is_directory()).then(|| Md5::of(b"told").to_string());
+    assert_eq!(listed[0].etag, etag);
+    let class = listed[0].storage_class.as_deref();
+    assert!(class.is_none_or(|class| class == "STANDARD" && !vault.is_directory()), "{class:?}");
 }
 
 async fn a_listing_has_every_page(vault: &Vault) {

@@ -21,7 +21,7 @@ use crate::{
     term::Term,
 };
 use bytes::Bytes;
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 /// One vault as its configuration says.
 #[derive(Clone, Debug)]
@@ -100,6 +100,11 @@ pub struct ObjectVersion {
     /// The server's clock when it was put.
     pub last_modified: Timestamp,
     pub marker: bool,
+    /// What looks like the MD5 of a body that came in one PUT, in lower-case hexadecimal. A server that encrypts with
+    /// keys of its own (SSE-KMS) gives others of the same look: compare only where those of known bodies agree.
+    pub etag: Option<String>,
+    /// As the server names it; `None` where there is but one.
+    pub storage_class: Option<String>,
 }
 
 /// What a vault says of its own settings: what `check` shows and `backup` insists on.
@@ -107,10 +112,40 @@ pub struct ObjectVersion {
 pub struct Protection {
     /// Every reason why this vault must not be trusted with a backup; empty when it locks as promised.
     pub faults: Vec<Fault>,
-    /// What could not be learned, and other things worth knowing (no lifecycle rule; directory not immutable).
-    pub notes: Vec<String>,
+    /// What could not be learned, and other things worth knowing.
+    pub notes: Vec<Note>,
     /// Server's clock less ours, in seconds.
     pub clock_skew_secs: Option<i64>,
+}
+
+/// Something worth knowing of a vault's settings that need not keep a backup from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub about: About,
+    pub text: String,
+}
+
+/// What a note is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A setting that could not be read: nothing is known of it, good or bad.
+    Unverified,
+    /// The rules that remove what has lapsed.
+    Lifecycle,
+    /// How this kind of vault is, or how it was set up on purpose.
+    Nature,
+}
+
+impl Note {
+    fn new(about: About, text: impl Into<String>) -> Self {
+        Self { about, text: text.into() }
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// An open vault.

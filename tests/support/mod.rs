@@ -4,6 +4,7 @@
 
 #![allow(dead_code, unused_imports, reason = "each test file uses its own part of it")]
 
+mod attack;
 mod daemon;
 mod ear;
 mod hold;
@@ -12,6 +13,7 @@ mod program;
 mod scratch;
 mod thief;
 
+pub use attack::{Attack, put, remove, segment_of};
 pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
 pub use ear::{Ear, Heard};
 pub use hold::{Hung, Migration, PARTITIONED};

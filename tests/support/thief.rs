@@ -18,7 +18,13 @@ pub struct Loot {
 
 /// Seals, with the key in `signing`, a copy of `backup` that `change` has changed, as the backup `forged`. It comes
 /// after `backup` in the chain. Gives the files of its manifest and its seal.
-pub fn forge(world: &World, signing: &Path, backup: &str, forged: &str, change: impl FnOnce(&mut Loot)) -> [PathBuf; 2] {
+pub fn forge(
+    world: &World,
+    signing: &Path,
+    backup: &str,
+    forged: &str,
+    change: impl FnOnce(&mut Loot),
+) -> [PathBuf; 2] {
     let manifest = world.object(&format!("{backup}/manifest.json"));
     let bytes = fs::read(&manifest).unwrap();
     let open: Value = serde_json::from_slice(&bytes).unwrap();

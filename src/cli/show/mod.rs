@@ -1,5 +1,6 @@
 //! show: what people and programs see of a journey's result: tables and sentences, or JSON.
 
+mod confirmation;
 mod drill;
 mod history;
 mod run;
@@ -7,6 +8,7 @@ mod shelf;
 mod status;
 mod target;
 
+pub use confirmation::confirmations;
 pub use drill::drill;
 pub use history::history;
 pub use run::{accepted, backups};

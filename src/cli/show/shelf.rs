@@ -88,7 +88,7 @@ fn standing_cells(standing: &Standing, now: Timestamp) -> [String; 6] {
 }
 
 /// A lock in a column; `show` says what it is worth in full.
-fn short(lock: LockMode) -> &'static str {
+pub(super) fn short(lock: LockMode) -> &'static str {
     match lock {
         LockMode::Compliance => "COMPLIANCE",
         LockMode::ImmutableFlag => "flag (root can undo)",

@@ -1,5 +1,6 @@
 //! verbs: each command from a checked plan to its journey.
 
+mod confirming;
 mod keeping;
 mod proving;
 mod reading;

@@ -142,7 +142,12 @@ impl Door {
         Ok((self.restorer(plan, verb, &settings, identity)?, sealed))
     }
 
-    fn inspectors(&self, plan: &Plan, verb: &'static str, vault: Option<&str>) -> Result<Vec<Inspector>, Failure> {
+    pub(super) fn inspectors(
+        &self,
+        plan: &Plan,
+        verb: &'static str,
+        vault: Option<&str>,
+    ) -> Result<Vec<Inspector>, Failure> {
         let verifying: &VerifyingKey = match &plan.keys {
             Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => verifying,
             Keys::Depositor(_) => {

@@ -67,7 +67,7 @@ async fn a_directory_keeps_the_contract() {
     keeps_its_promises(&folder.vault, mode).await;
     let found = folder.vault.protection().await.unwrap();
     assert_eq!(found.faults, []);
-    let immutable = !found.notes.iter().any(|note| note.starts_with("not immutable"));
+    let immutable = !found.notes.iter().any(|note| note.text.starts_with("not immutable"));
     assert_eq!(immutable, mode == LockMode::ImmutableFlag, "{found:?}");
 }
 
@@ -108,7 +108,7 @@ fn without_the_right_to_the_flag_the_lock_reads_back_as_none() {
             let lock = folder.vault.lock_of(&key("v1/app/key"), &placed.version).await.unwrap();
             assert_eq!(lock, Lock::NONE);
             let notes = folder.vault.protection().await.unwrap().notes;
-            assert!(notes[0].starts_with("not immutable"), "{notes:?}");
+            assert!(notes[0].text.starts_with("not immutable"), "{notes:?}");
         });
     });
     owner.join().unwrap();

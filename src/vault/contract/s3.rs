@@ -11,7 +11,7 @@ use crate::{
     clock::{Clock, SignedDuration, Timestamp},
     digest::Md5,
     failure::{Explain, Kind},
-    vault::{Fault, Lock, LockMode, LockPolicy, Protection, Vault, VaultError},
+    vault::{About, Fault, Lock, LockMode, LockPolicy, Protection, Vault, VaultError},
 };
 use aws_sdk_s3::{Client, types::ObjectLockRetentionMode};
 use bytes::Bytes;
@@ -77,6 +77,8 @@ async fn the_original_is_seen_through_what_is_put_on_top(custodian: &Client, vau
     let name = "v1/shadowed/key";
     assert_eq!(summary(&listed), [(name, 8, false), (name, 7, false), (name, 0, true)]);
     assert_eq!(listed[0].version, placed.version);
+    let etags: Vec<_> = listed.iter().map(|version| version.etag.clone()).collect();
+    assert_eq!(etags, [Some(Md5::of(b"original").to_string()), Some(Md5::of(b"forged!").to_string()), None]);
     assert_eq!(get(vault, name, &placed.version).await, &b"original"[..]);
     let marker = vault.get(&key(name), &listed[2].version, PLENTY).await;
     assert!(matches!(marker, Err(VaultError::Missing { .. })), "{marker:?}");
@@ -97,7 +99,8 @@ async fn a_bucket_that_locks_as_promised_has_no_fault(vaults: &[Vault]) {
         let found = vault.protection().await.unwrap();
         assert_eq!(found.faults, []);
         assert_eq!(found.notes.len(), 1, "{found:?}");
-        assert!(found.notes[0].contains("Expiration 37 days"), "{found:?}");
+        assert_eq!(found.notes[0].about, About::Lifecycle);
+        assert!(found.notes[0].text.contains("Expiration 37 days"), "{found:?}");
         assert!(found.clock_skew_secs.unwrap().abs() <= 1, "{found:?}");
     }
 }
@@ -123,7 +126,7 @@ async fn a_bucket_that_does_not_lock_is_named_for_what_it_is() {
     let headers = server.vault("governance", "", server.admin(), LockPolicy::PerObject);
     let found = protection(&headers).await;
     assert_eq!(found.faults, []);
-    assert!(found.notes[0].contains("GOVERNANCE"), "{found:?}");
+    assert!(found.notes[0].text.contains("GOVERNANCE"), "{found:?}");
     let placed = put(&headers, "v1/key", b"x").await;
     assert_eq!(headers.lock_of(&key("v1/key"), &placed.version).await.unwrap().mode, LockMode::Compliance);
     a_bucket_without_object_lock_is_no_vault(&server).await;
@@ -152,7 +155,10 @@ async fn a_refusal_says_whether_it_was_the_network_the_credential_or_the_bucket(
     every_call_is(&stranger, |error| matches!(error, VaultError::Denied { .. }), Kind::Denied, "AccessDenied").await;
     let unverified = protection(&stranger).await;
     assert_eq!((unverified.faults.len(), unverified.notes.len()), (0, 3), "{unverified:?}");
-    assert!(unverified.notes.iter().all(|note| note.contains("not verified")), "{unverified:?}");
+    assert!(
+        unverified.notes.iter().all(|note| note.about == About::Unverified && note.text.contains("not verified")),
+        "{unverified:?}"
+    );
 
     for (credentials, code) in
         [(keys("admin", "wrong"), "SignatureDoesNotMatch"), (keys("nobody", "x"), "InvalidAccessKeyId")]

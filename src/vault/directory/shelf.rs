@@ -9,7 +9,7 @@ use crate::{
     digest::Md5,
     layout::ObjectKey,
     term::Term,
-    vault::{Lock, LockMode, ObjectVersion, Placed, Protection, VaultError, VersionId},
+    vault::{About, Lock, LockMode, Note, ObjectVersion, Placed, Protection, VaultError, VersionId},
 };
 use bytes::Bytes;
 use rustix::{
@@ -95,15 +95,15 @@ impl Shelf {
         let root =
             File::open(&self.root).map_err(|error| self.trouble("reading the settings", ".", &self.root, &error))?;
         let may_set = capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::LINUX_IMMUTABLE));
-        let mut notes = Vec::new();
-        if ioctl_getflags(&root).is_err() {
-            notes.push("not immutable: the file system has no immutable flag".to_owned());
+        let held = if ioctl_getflags(&root).is_err() {
+            "not immutable: the file system has no immutable flag"
         } else if !may_set {
-            notes.push("not immutable: this process may not set the flag (CAP_LINUX_IMMUTABLE)".to_owned());
+            "not immutable: this process may not set the flag (CAP_LINUX_IMMUTABLE)"
         } else {
-            notes.push("held by the immutable flag: root on this machine can still remove it".to_owned());
-        }
-        notes.push("a directory has no lifecycle: lapsed files stay until root removes them".to_owned());
+            "held by the immutable flag: root on this machine can still remove it"
+        };
+        let lapsing = "a directory has no lifecycle: lapsed files stay until root removes them";
+        let notes = [held, lapsing].map(|text| Note::new(About::Nature, text)).into();
         Ok(Protection { faults: Vec::new(), notes, clock_skew_secs: Some(0) })
     }
 
@@ -149,7 +149,15 @@ impl Shelf {
                 (VersionId(NO_VERSION.to_owned()), modified)
             }
         };
-        Ok(Some(ObjectVersion { key, version, size: metadata.len(), last_modified, marker: false }))
+        Ok(Some(ObjectVersion {
+            key,
+            version,
+            size: metadata.len(),
+            last_modified,
+            marker: false,
+            etag: None,
+            storage_class: None,
+        }))
     }
 
     /// A crash before the name leaves a temporary file, one before the flag a version without a lock: both show.

@@ -58,6 +58,8 @@ impl Bucket {
                 size: 0,
                 last_modified: marker.last_modified.as_ref().and_then(timestamp).ok_or_else(incomplete)?,
                 marker: true,
+                etag: None,
+                storage_class: None,
             });
         }
         for version in page.versions() {
@@ -67,10 +69,18 @@ impl Bucket {
                 size: version.size.and_then(|size| u64::try_from(size).ok()).ok_or_else(incomplete)?,
                 last_modified: version.last_modified.as_ref().and_then(timestamp).ok_or_else(incomplete)?,
                 marker: false,
+                etag: version.e_tag.as_deref().and_then(md5_in),
+                storage_class: version.storage_class.as_ref().map(|class| class.as_str().to_owned()),
             });
         }
         Ok(())
     }
+}
+
+/// The MD5 that an ETag is where the body came in one PUT. One of a multipart upload goes on with `-` and a number.
+fn md5_in(etag: &str) -> Option<String> {
+    let digits = etag.trim_matches('"').to_ascii_lowercase();
+    (digits.len() == 32 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())).then_some(digits)
 }
 
 /// A key as it is, where the server says that it encoded it; a server that ignores the wish sends it plain.
@@ -105,7 +115,7 @@ fn decode(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{decode, md5_in};
 
     #[test]
     fn listed_keys_are_decoded_and_broken_ones_survive() {
@@ -113,5 +123,15 @@ mod tests {
         assert_eq!(decode("%"), "%");
         assert_eq!(decode("50%zz%4"), "50%zz%4");
         assert_eq!(decode("%FF"), "\u{fffd}");
+    }
+
+    #[test]
+    fn an_etag_is_an_md5_or_nothing() {
+        let md5 = "d41d8cd98f00b204e9800998ecf8427e";
+        assert_eq!(md5_in(&format!("\"{md5}\"")).as_deref(), Some(md5));
+        assert_eq!(md5_in(&md5.to_uppercase()).as_deref(), Some(md5));
+        for other in ["", "\"\"", &format!("\"{md5}-3\""), "\"d41d8cd98f00b204\"", &"g".repeat(32)] {
+            assert_eq!(md5_in(other), None, "{other}");
+        }
     }
 }

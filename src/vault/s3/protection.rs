@@ -3,13 +3,14 @@
 use super::{Bucket, answer::Trouble, lifecycle};
 use crate::{
     term::{self, Term},
-    vault::{Fault, LockPolicy, Protection, VaultError},
+    vault::{About, Fault, LockPolicy, Note, Protection, VaultError},
 };
 use aws_sdk_s3::{
     config::http::HttpResponse,
     error::{ProvideErrorMetadata, SdkError},
     types::{
-        BucketVersioningStatus, DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode,
+        BucketVersioningStatus, DefaultRetention, LifecycleRule, ObjectLockConfiguration, ObjectLockEnabled,
+        ObjectLockRetentionMode,
     },
 };
 
@@ -64,11 +65,16 @@ impl Bucket {
     async fn judge_lifecycle(&self, found: &mut Protection) -> Result<(), VaultError> {
         let answer = self.client.get_bucket_lifecycle_configuration().bucket(&self.bucket).send().await;
         match self.setting(answer)? {
-            Setting::Read(answer) => found.notes.extend(lifecycle::notes(answer.rules(), &self.prefix, self.term)),
-            Setting::Unset => found.notes.extend(lifecycle::notes(&[], &self.prefix, self.term)),
+            Setting::Read(answer) => self.judge_rules(answer.rules(), found),
+            Setting::Unset => self.judge_rules(&[], found),
             Setting::Unknown(why) => found.notes.push(unverified("lifecycle rules", &why)),
         }
         Ok(())
+    }
+
+    fn judge_rules(&self, rules: &[LifecycleRule], found: &mut Protection) {
+        let notes = lifecycle::notes(rules, &self.prefix, self.term);
+        found.notes.extend(notes.into_iter().map(|text| Note::new(About::Lifecycle, text)));
     }
 
     /// A denial, or a server without the call, leaves a setting unknown; a credential that the server does not accept
@@ -90,8 +96,8 @@ impl Bucket {
     }
 }
 
-fn unverified(what: &str, why: &str) -> String {
-    format!("could not read the bucket's {what} ({why}): not verified")
+fn unverified(what: &str, why: &str) -> Note {
+    Note::new(About::Unverified, format!("could not read the bucket's {what} ({why}): not verified"))
 }
 
 fn judge_default(policy: LockPolicy, term: Term, default: Option<&DefaultRetention>, found: &mut Protection) {
@@ -107,7 +113,8 @@ fn judge_default(policy: LockPolicy, term: Term, default: Option<&DefaultRetenti
     if policy == LockPolicy::PerObject {
         // Our headers override the default; whatever comes without headers gets the weaker lock.
         if governance {
-            found.notes.push(format!("the bucket's default retention is {mode}, which the lock on each PUT overrides"));
+            let text = format!("the bucket's default retention is {mode}, which the lock on each PUT overrides");
+            found.notes.push(Note::new(About::Nature, text));
         }
         return;
     }
@@ -119,7 +126,8 @@ fn judge_default(policy: LockPolicy, term: Term, default: Option<&DefaultRetenti
     } else if days > i64::from(term::DAYS_MAX) {
         found.faults.push(Fault::BeyondReason { found_days: days });
     } else if days > i64::from(term.days()) {
-        found.notes.push(format!("the bucket's default retention is {days} days, longer than the term of {term}"));
+        let text = format!("the bucket's default retention is {days} days, longer than the term of {term}");
+        found.notes.push(Note::new(About::Nature, text));
     }
 }
 
