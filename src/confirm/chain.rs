@@ -99,7 +99,7 @@ fn gap(link: &Link, by_id: &BTreeMap<&BackupId, &Link>, around: &Circumstances) 
 /// Why `link` begins a chain although there were backups before.
 fn restarted(link: &Link, links: &[Link], families: &BTreeMap<&BackupId, Option<&BackupId>>) -> Option<String> {
     let before = |other: &&Link| {
-        other.sealed_at + SAME_MOMENT < link.sealed_at
+        (other.sealed_at, &other.backup) < (link.sealed_at, &link.backup)
             && families[&other.backup] != Some(&link.backup)
             && !link.chain.unsure.contains(&other.backup)
     };
