@@ -18,6 +18,7 @@ mod source;
 mod table;
 mod vault;
 mod watch;
+mod whence;
 
 pub use self::{
     mistake::BadConfig,
@@ -25,6 +26,7 @@ pub use self::{
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
     plan::{DepositorKeys, Keys, Plan, Role, SourcePlan},
     vault::read_name as read_vault_name,
+    whence::Whence,
 };
 
 use self::{

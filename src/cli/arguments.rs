@@ -76,6 +76,8 @@ pub enum Command {
     Restore(RestoreOptions),
     /// Write a backup's decrypted files, for restoring by hand
     Fetch(FetchOptions),
+    /// Write the page for an incident, with every command and its real names
+    Runbook(RunbookOptions),
     /// Play the nine-second incident on a throwaway database and vault
     Demo(DemoOptions),
 }
@@ -182,6 +184,16 @@ pub struct FetchOptions {
     /// An age identity file to use instead of the configuration's
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RunbookOptions {
+    /// A new file for the page; without it, and without --deposit, it is printed
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Put the page, the format's description and the public keys under lock in every vault (depositor)
+    #[arg(long)]
+    pub deposit: bool,
 }
 
 /// The value of `--at`.

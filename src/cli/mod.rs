@@ -5,6 +5,7 @@ mod arguments;
 mod bar;
 mod demo;
 mod init;
+mod runbook;
 mod show;
 mod verbs;
 
@@ -172,6 +173,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Show(options) => door.show(plan()?, &options).await,
         Command::Restore(options) => door.restore(plan()?, &options).await,
         Command::Fetch(options) => door.fetch(plan()?, &options).await,
+        Command::Runbook(options) => door.runbook(plan()?, &config, &options).await,
     }
 }
 

@@ -8,7 +8,7 @@ mod inspector;
 mod restorer;
 mod shelf;
 
-pub use depositor::{Depositor, Earlier};
+pub use depositor::{Depositor, Earlier, Held};
 pub use inspector::Inspector;
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};

@@ -2,12 +2,14 @@
 
 mod history;
 mod run;
+mod runbook;
 mod shelf;
 mod status;
 mod target;
 
 pub use history::history;
 pub use run::{accepted, backups};
+pub use runbook::runbook;
 pub use shelf::{Listed, backup, list};
 pub use status::status;
 pub use target::{fetched, restore};

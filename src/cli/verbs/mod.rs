@@ -2,6 +2,7 @@
 
 mod keeping;
 mod reading;
+mod runbook;
 
 use super::{Failure, show};
 use crate::{
