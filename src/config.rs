@@ -19,6 +19,7 @@ mod source;
 mod table;
 mod vault;
 mod watch;
+mod whence;
 
 pub use self::{
     mistake::BadConfig,
@@ -26,6 +27,7 @@ pub use self::{
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
     plan::{DepositorKeys, DrillPlan, Keys, Plan, Role, SourcePlan},
     vault::read_name as read_vault_name,
+    whence::Whence,
 };
 
 use self::{

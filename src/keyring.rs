@@ -112,6 +112,11 @@ impl Identities {
         if identities.is_empty() { Err(KeyError::NoIdentity) } else { Ok(Self(identities)) }
     }
 
+    /// The public keys whose files these open.
+    pub fn recipients(&self) -> Vec<String> {
+        self.0.iter().map(|identity| identity.to_public().to_string()).collect()
+    }
+
     /// A reader of the plaintext. What it yields is authentic chunk by chunk, and complete only at its end.
     pub fn decrypt<R: Read>(&self, input: R) -> Result<age::stream::StreamReader<R>, OpenError> {
         let damaged = |error: age::DecryptError| match error {
@@ -144,6 +149,11 @@ impl SigningKey {
             .expect("reading a slice cannot fail and an unencrypted key signs")
             .into_string()
     }
+
+    /// The public half, which the secret one holds as well.
+    pub fn verifying(&self) -> VerifyingKey {
+        VerifyingKey(PublicKey::from_secret_key(&self.0).expect("a secret key holds its public half"))
+    }
 }
 
 /// The public half: what inspectors and restorers hold.
@@ -151,6 +161,17 @@ impl SigningKey {
 pub struct VerifyingKey(PublicKey);
 
 impl VerifyingKey {
+    /// As in its file.
+    pub fn text(&self) -> String {
+        ended(self.0.to_box().expect("a key has a text").into_string())
+    }
+
+    /// The key's number, as minisign shows it.
+    pub fn id(&self) -> String {
+        let bytes = self.0.to_bytes();
+        bytes.get(2..10).unwrap_or_default().iter().rev().map(|byte| format!("{byte:02X}")).collect()
+    }
+
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let not_a_key = |error: minisign::PError| KeyError::NotMinisign { what: "public key", why: error.to_string() };
         PublicKeyBox::from_string(text.trim_end()).and_then(PublicKeyBox::into_public_key).map_err(not_a_key).map(Self)
@@ -219,6 +240,10 @@ pub struct NewKeys {
     pub signing: Secret,
     pub verifying: String,
     pub digest: Secret,
+    /// Signs drill reports.
+    pub report: Secret,
+    /// Its public half.
+    pub reports: String,
 }
 
 impl NewKeys {
@@ -226,9 +251,8 @@ impl NewKeys {
     pub fn generate(random: [u8; 32]) -> Self {
         let (recovery_identity, recovery) = new_identity("recovery identity: keep it offline, on paper or in a safe");
         let (drill_identity, drill) = new_identity("drill identity: lives on the drill host only");
-        let pair = KeyPair::generate_unencrypted_keypair().expect("the system's randomness is there");
-        let signing = pair.sk.to_box(Some("Strongroom signing key")).expect("a new key has a text");
-        let verifying = pair.pk.to_box().expect("a new key has a text");
+        let (signing, verifying) = new_pair("Strongroom signing key");
+        let (report, reports) = new_pair("Strongroom report key");
         let digest = crate::digest::Blake3(random).to_string() + "\n";
         Self {
             recovery_identity,
@@ -236,11 +260,20 @@ impl NewKeys {
             recipients: format!(
                 "# recovery (identity kept offline)\n{recovery}\n# drill (identity on the drill host)\n{drill}\n"
             ),
-            signing: Secret::new(ended(signing.into_string()).into_bytes()),
-            verifying: ended(verifying.into_string()),
+            signing,
+            verifying,
             digest: Secret::new(digest.into_bytes()),
+            report,
+            reports,
         }
     }
+}
+
+/// A minisign pair without a password: the secret file and the public one.
+fn new_pair(comment: &str) -> (Secret, String) {
+    let pair = KeyPair::generate_unencrypted_keypair().expect("the system's randomness is there");
+    let secret = pair.sk.to_box(Some(comment)).expect("a new key has a text");
+    (Secret::new(ended(secret.into_string()).into_bytes()), VerifyingKey(pair.pk).text())
 }
 
 fn ended(text: String) -> String {
@@ -281,6 +314,20 @@ mod tests {
         assert_eq!(verifying.verify(b"manifest", signature.as_bytes()).as_deref(), Some("backup=1"));
         assert_eq!(verifying.verify(b"manifesT", signature.as_bytes()), None);
         assert_eq!(verifying.read_comment(signature.as_bytes()).as_deref(), Some("backup=1"));
+        let report = SigningKey::parse(&keys.report).unwrap().sign(b"report", "drill");
+        let reports = VerifyingKey::parse(&keys.reports).unwrap();
+        assert_eq!(reports.verify(b"report", report.as_bytes()).as_deref(), Some("drill"));
+        assert_eq!(verifying.verify(b"report", report.as_bytes()), None);
+    }
+
+    #[test]
+    fn public_halves_are_found_in_secret_ones() {
+        let keys = keys();
+        let signing = SigningKey::parse(&keys.signing).unwrap();
+        assert_eq!(signing.verifying().text(), keys.verifying);
+        assert!(keys.verifying.contains(&signing.verifying().id()), "{}", keys.verifying);
+        let drill = Identities::parse(&keys.drill_identity).unwrap().recipients();
+        assert!(keys.recipients.lines().any(|line| line == drill[0]));
     }
 
     #[test]

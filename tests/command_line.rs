@@ -11,9 +11,9 @@ use std::{
 };
 use support::{Ran, Scratch, World, strongroom};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 15] = [
     "init", "check", "backup", "run", "status", "history", "accept", "list", "confirm", "show", "restore", "fetch",
-    "demo",
+    "drill", "runbook", "demo",
 ];
 
 #[test]

@@ -254,6 +254,21 @@ async fn each_role_works_with_its_own_policy_and_can_do_nothing_else() {
     for version in [segment, manifest] {
         assert_eq!(Thief { client: restorer.clone(), version }.gets_away_with().await, reads);
     }
+    // Who proves backups may say so beside them, and that is all.
+    let reporter = user("reporter");
+    for version in [segment, manifest] {
+        assert_eq!(Thief { client: reporter.clone(), version }.gets_away_with().await, nothing);
+    }
+    let report = "prod/v1/app/drills/20261121T120301Z-5f2a9c01/report.json";
+    let body = ByteStream::from_static(b"{}");
+    let put = reporter.put_object().bucket("acme").key(report).body(body).send().await.unwrap();
+    let id = put.version_id().unwrap();
+    let locked = reporter.get_object_retention().bucket("acme").key(report).version_id(id).send().await.unwrap();
+    assert_eq!(locked.retention().unwrap().mode(), Some(&Mode::Compliance));
+    for client in [&reporter, &depositor] {
+        assert!(client.get_object().bucket("acme").key(report).version_id(id).send().await.is_err());
+    }
+    inspector.get_object().bucket("acme").key(report).version_id(id).send().await.unwrap();
     let stranger = server.user(&root, "stranger", r#"{"Version": "2012-10-17", "Statement": []}"#);
     assert_eq!(Thief { client: server.client(&stranger), version: manifest }.gets_away_with().await, nothing);
     // Nothing of that was in the way.

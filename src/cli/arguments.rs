@@ -80,6 +80,8 @@ pub enum Command {
     Fetch(FetchOptions),
     /// Restore backups into scratch databases and compare: what passes is proven
     Drill(DrillOptions),
+    /// Write the page for an incident, with every command and its real names
+    Runbook(RunbookOptions),
     /// Play the nine-second incident on a throwaway database and vault
     Demo(DemoOptions),
 }
@@ -235,6 +237,16 @@ pub struct DrillOptions {
     /// Write each report here as well, as JSON and as a page, in a folder of its own
     #[arg(long, value_name = "DIR")]
     pub report: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct RunbookOptions {
+    /// A new file for the page; without it, and without --deposit, it is printed
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Put the page, the format's description and the public keys under lock in every vault (depositor)
+    #[arg(long)]
+    pub deposit: bool,
 }
 
 /// The value of `--at`.

@@ -22,6 +22,9 @@ use crate::{
 };
 use std::{io, path::PathBuf};
 
+/// Not a role: the drill host's second credential, which puts drill reports beside the backups and does nothing else.
+const REPORTER: &str = "reporter";
+
 /// Make a folder with configurations, keys and policies to begin with
 #[derive(Debug, clap::Args)]
 pub struct InitOptions {
@@ -107,6 +110,8 @@ fn files(answers: &Answers, keys: NewKeys) -> Vec<NewFile> {
         NewFile::secret("keys/digest.key", keys.digest),
         NewFile::public("keys/signing.pub", keys.verifying),
         NewFile::public("keys/recipients.txt", keys.recipients),
+        NewFile::secret("keys/report.key", keys.report),
+        NewFile::public("keys/report.pub", keys.reports),
     ];
     for source in answers.sources.iter().filter(|source| source.over_tcp()) {
         files.push(NewFile::secret(source.password_file(), Secret::new(format!("{BLANK}\n").into_bytes())));
@@ -114,20 +119,29 @@ fn files(answers: &Answers, keys: NewKeys) -> Vec<NewFile> {
     for role in Role::ALL {
         files.push(NewFile::public(format!("{role}.toml"), configuration::text(role, answers)));
         for vault in answers.buckets() {
-            let blank = format!(
-                "# S3 access key of the {role}, with policies/{role}.json and nothing else\n\
-                 access_key_id = \"{BLANK}\"\nsecret_access_key = \"{BLANK}\"\n"
-            );
-            files.push(NewFile::secret(answers.credentials_file(role, vault), Secret::new(blank.into_bytes())));
+            files.push(NewFile::secret(answers.credentials_file(role.name(), vault), blank(role.name())));
         }
         if answers.buckets().next().is_some() {
             files.push(NewFile::public(format!("policies/{role}.json"), policy::json(role, answers)));
         }
     }
+    for vault in answers.buckets() {
+        files.push(NewFile::secret(answers.credentials_file(REPORTER, vault), blank(REPORTER)));
+    }
     if answers.buckets().next().is_some() {
+        files.push(NewFile::public(format!("policies/{REPORTER}.json"), policy::reporter(answers)));
         files.push(NewFile::program("policies/custodian.sh", policy::custodian(answers)));
     }
     files
+}
+
+/// A credentials file that its owner fills in.
+fn blank(holder: &str) -> Secret {
+    let text = format!(
+        "# S3 access key of the {holder}, with policies/{holder}.json and nothing else\n\
+         access_key_id = \"{BLANK}\"\nsecret_access_key = \"{BLANK}\"\n"
+    );
+    Secret::new(text.into_bytes())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod arguments;
 mod bar;
 mod demo;
 mod init;
+mod runbook;
 mod show;
 mod verbs;
 
@@ -174,6 +175,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
         Command::Restore(options) => door.restore(plan()?, &options).await,
         Command::Drill(options) => door.drill(plan()?, &options).await,
         Command::Fetch(options) => door.fetch(plan()?, &options).await,
+        Command::Runbook(options) => door.runbook(plan()?, &config, &options).await,
     }
 }
 

@@ -13,7 +13,7 @@ mod restorer;
 mod shelf;
 mod survey;
 
-pub use depositor::{Depositor, Earlier};
+pub use depositor::{Depositor, Earlier, Held};
 pub use holdings::Holdings;
 pub use inspector::{Inspector, SAME_MOMENT};
 pub use promise::shortfall;

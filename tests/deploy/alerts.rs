@@ -4,8 +4,43 @@ use super::{deployed, is_refused, passes, replaced};
 use crate::support::{Scratch, cache};
 use std::{collections::BTreeSet, fs, process::Command};
 
-const RULES: [&str; 2] = ["strongroom.rules.yml", "strongroom-cronjob.rules.yml"];
-const TESTS: [&str; 2] = ["tests.yml", "tests-days.yml"];
+const RULES: [&str; 3] = ["strongroom.rules.yml", "strongroom-cronjob.rules.yml", "strongroom-watch.rules.yml"];
+const TESTS: [&str; 4] = ["tests.yml", "tests-days.yml", "tests-watch.yml", "tests-watch-days.yml"];
+
+/// What only watchers say, the inspector's or the drill host's, besides what a depositor's daemon says of the vaults.
+pub const WATCHED: [&str; 18] = [
+    "strongroom_clock_skew_seconds",
+    "strongroom_confirm_success",
+    "strongroom_credential_expires_timestamp_seconds",
+    "strongroom_drill_disk_free_bytes",
+    "strongroom_drill_disk_needed_bytes",
+    "strongroom_drill_restore_seconds",
+    "strongroom_findings",
+    "strongroom_last_confirm_timestamp_seconds",
+    "strongroom_last_confirmed_timestamp_seconds",
+    "strongroom_last_drill_outcome",
+    "strongroom_last_drill_timestamp_seconds",
+    "strongroom_last_proven_timestamp_seconds",
+    "strongroom_objects_lock_short",
+    "strongroom_proven_within_objective_seconds",
+    "strongroom_recovery_time_objective_seconds",
+    "strongroom_tamper_findings",
+    "strongroom_verified_recovery_point_timestamp_seconds",
+    "strongroom_watch_role",
+];
+
+/// What watchers and a depositor's daemon say under the same name.
+pub const SHARED: [&str; 9] = [
+    "strongroom_last_good_timestamp_seconds",
+    "strongroom_last_sealed_timestamp_seconds",
+    "strongroom_lock_end_timestamp_seconds",
+    "strongroom_recovery_point_objective_seconds",
+    "strongroom_recovery_point_timestamp_seconds",
+    "strongroom_protected",
+    "strongroom_suspect",
+    "strongroom_vaults_holding",
+    "strongroom_vaults_needed",
+];
 
 fn promtool(arguments: &[&str]) -> Command {
     let mut command = Command::new(cache().join("prometheus/promtool"));
@@ -31,7 +66,7 @@ fn every_alert_fires_when_it_should_and_only_then() {
     let rules = RULES.map(text).concat();
     let tests = TESTS.map(text).concat();
     let alerts = values(&rules, "- alert: ");
-    assert!(alerts.len() > 15, "{alerts:?}");
+    assert!(alerts.len() > 35, "{alerts:?}");
     let fired: BTreeSet<_> = values(&tests, "alertname=\"").union(&values(&tests, "alertname: ")).copied().collect();
     assert_eq!(alerts, fired, "an alert has no case in which it fires");
 }
@@ -64,13 +99,32 @@ fn the_example_for_prometheus_is_read_by_prometheus() {
     passes(&mut promtool(&["check", "config", "prometheus.example.yml"]));
 }
 
-/// Every metric of Strongroom that a rule asks for.
+#[test]
+fn alerts_on_watchers_ask_for_what_watchers_say() {
+    for metric in names(RULES[2]) {
+        assert!(WATCHED.contains(&&*metric) || SHARED.contains(&&*metric), "no watcher says {metric}");
+    }
+}
+
+/// Every metric of Strongroom that an alert on the depositor's daemon asks for.
 pub fn asked() -> BTreeSet<String> {
-    let rules = text(RULES[0]);
-    let code: String = rules.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
-    let name = |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap().to_owned();
-    let asked: BTreeSet<_> =
-        code.split("strongroom_").skip(1).map(|rest| format!("strongroom_{}", name(rest))).collect();
-    assert!(asked.len() > 10, "{asked:?}");
+    let mut asked = names(RULES[0]);
+    // What a watcher says under the same name is left out by this.
+    assert!(asked.remove("strongroom_watch_role"));
     asked
+}
+
+/// Every metric of Strongroom that is named in a file of rules.
+fn names(rules: &str) -> BTreeSet<String> {
+    let rules = text(rules);
+    let code: String = rules.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    let names = metrics(&code);
+    assert!(names.len() > 10, "{names:?}");
+    names
+}
+
+/// The names that begin as ours do.
+pub fn metrics(text: &str) -> BTreeSet<String> {
+    let name = |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap().to_owned();
+    text.split("strongroom_").skip(1).map(|rest| format!("strongroom_{}", name(rest))).collect()
 }

@@ -58,7 +58,7 @@ systemctl daemon-reload
 
 # --- with the keys that open backups still here, no unit starts
 backup refused app
-mv /etc/strongroom/keys/recovery.key /etc/strongroom/keys/drill.key /root/
+mv /etc/strongroom/keys/recovery.key /etc/strongroom/keys/drill.key /etc/strongroom/keys/report.key /root/
 
 systemctl start dbus
 tell check sh -eu check.sh
@@ -134,6 +134,8 @@ mv /root/keys.plain /etc/strongroom/keys
 # --- settings that are wrong
 sed -i 's/^term = .*/term = "35"/' /etc/strongroom/depositor.toml
 backup wrong_settings app
+
+. /shared/watchers.sh
 
 as_postgres $bin/pg_ctl -D /srv/postgresql/data -m immediate stop >/dev/null 2>&1
 echo yes >finished

@@ -3,7 +3,7 @@
 use super::{checkout, deployed, is_refused, not_run, passes, readme_block, replaced, said};
 use crate::support::Scratch;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -12,13 +12,15 @@ use std::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_strongroom");
 const INSTALLED: &str = "/usr/local/bin/strongroom";
 const SERVICES: [&str; 2] = ["strongroom.service", "strongroom-backup@.service"];
+/// Each with its exposure at most, in tenths: bubblewrap within the drill's unit needs what the others refuse.
+const WATCHERS: [(&str, u32); 2] = [("strongroom-watch.service", 15), ("strongroom-drill.service", 25)];
 
 /// The units in a folder of the test, each with the program that is tested: `verify` wants it to be there, and a test
 /// installs nothing on the machine it runs on.
 fn units(scratch: &Scratch) -> PathBuf {
     let folder = scratch.path().join("units");
     fs::create_dir(&folder).unwrap();
-    for name in SERVICES {
+    for name in SERVICES.into_iter().chain(WATCHERS.map(|(name, _)| name)) {
         let text = fs::read_to_string(deployed("systemd").join(name)).unwrap();
         fs::write(folder.join(name), replaced(&text, INSTALLED, PROGRAM)).unwrap();
     }
@@ -41,13 +43,14 @@ fn judged(folder: &Path, unit: &str, threshold: u32) -> Command {
 }
 
 #[test]
-fn units_are_sound_and_exposed_no_more_than_1_5() {
+fn units_are_sound_and_exposed_no_more_than_they_must() {
     let scratch = Scratch::new();
     let folder = units(&scratch);
     let all = ["strongroom.service", "strongroom-backup@app.service", "strongroom-backup@app.timer"];
     assert_eq!(passes(&mut verify(&folder, &all)), "");
-    for unit in SERVICES {
-        passes(&mut judged(&folder, unit, 15));
+    assert_eq!(passes(&mut verify(&folder, &WATCHERS.map(|(name, _)| name))), "");
+    for (unit, most) in SERVICES.map(|unit| (unit, 15)).into_iter().chain(WATCHERS) {
+        passes(&mut judged(&folder, unit, most));
         is_refused(&mut judged(&folder, unit, 1)); // the threshold is read, and is no percentage
     }
 
@@ -92,6 +95,49 @@ fn the_daemon_and_a_single_backup_run_in_the_same_sandbox() {
     assert_eq!(rights(SERVICES[0]), rights(SERVICES[1]));
 }
 
+/// The settings of `unit` without those that say whose files it has and how it yields.
+fn sandbox(unit: &str) -> BTreeMap<String, Vec<String>> {
+    let mut settings = rights(unit);
+    settings.retain(|key, _| !["Group", "StateDirectory", "Nice"].contains(&&**key) && !key.starts_with("IO"));
+    settings
+}
+
+#[test]
+fn the_watcher_has_the_daemons_sandbox_and_drills_only_what_bubblewrap_needs_beside_it() {
+    assert_eq!(sandbox(WATCHERS[0].0), sandbox(SERVICES[0]));
+    let (drill, daemon) = (sandbox(WATCHERS[1].0), sandbox(SERVICES[0]));
+    let keys: BTreeSet<_> = drill.keys().chain(daemon.keys()).collect();
+    let other: Vec<_> = keys.into_iter().filter(|key| drill.get(*key) != daemon.get(*key)).map(|key| &**key).collect();
+    let covers_proc = ["ProcSubset", "ProtectHostname", "ProtectKernelLogs", "ProtectKernelTunables"];
+    let narrower = ["RestrictAddressFamilies", "RestrictNamespaces", "SystemCallFilter"];
+    assert_eq!(other, [&covers_proc[..], &narrower].concat());
+    assert!(covers_proc.iter().all(|key| !drill.contains_key(*key)), "{drill:?}");
+}
+
+/// Why the drill's unit does without what the others have: systemd would cover parts of /proc, and the machine that
+/// this file boots cannot show what follows from that, since it keeps its host's /proc below its own.
+#[test]
+fn bubblewrap_needs_a_proc_that_nothing_covers() {
+    let (euid, bwrap) = (rustix::process::geteuid(), "bwrap --unshare-all --ro-bind / / --proc /proc true");
+    if !euid.is_root() {
+        return not_run("that bubblewrap needs a whole /proc", "only root can cover a part of it");
+    }
+    let nobody = format!("setpriv --reuid=65534 --regid=65534 --clear-groups {bwrap}");
+    let within = |before: &str| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation=private", "sh", "-c", &format!("{before} && {nobody}")]);
+        command
+    };
+    let whole = within("true").output().unwrap();
+    if !whole.status.success() {
+        return not_run("that bubblewrap needs a whole /proc", &said(&whole));
+    }
+    for covered in ["mount --bind /proc/sys /proc/sys", "mount --bind /dev/null /proc/kmsg"] {
+        assert!(is_refused(&mut within(covered)).contains("mount proc"), "{covered}");
+    }
+    passes(&mut within("mount -t proc -o hidepid=invisible proc /proc"));
+}
+
 /// A machine with systemd as its process 1, its own network and a fresh state; this machine's programs, read through an
 /// overlay that forgets. `None`, and said loudly, where none can be booted.
 pub struct Machine {
@@ -115,13 +161,17 @@ impl Machine {
         }
         let machine = Self { scratch: Scratch::new() };
         let folder = machine.scratch.path();
-        for script in ["machine.sh", "probe.sh"] {
+        for script in ["machine.sh", "probe.sh", "probe-drill.sh", "watchers.sh"] {
             fs::copy(checkout().join("tests/deploy").join(script), folder.join(script)).unwrap();
         }
         let install = replaced(&readme_block("install"), "target/release/strongroom", "/program");
         let bucket = "offsite=s3://acme-vault-d35/prod --region eu-central-1";
         fs::write(folder.join("install.sh"), replaced(&install, bucket, "offsite=file:///srv/strongroom")).unwrap();
         fs::write(folder.join("check.sh"), readme_block("check")).unwrap();
+        for name in ["watch", "drill"] {
+            let install = replaced(&readme_block(name), "target/release/strongroom", "/program");
+            fs::write(folder.join(format!("install-{name}.sh")), install).unwrap();
+        }
         fs::write(folder.join("test.service"), UNIT).unwrap();
         let mut boot = Command::new("unshare");
         boot.args(["--mount", "sh", "-c", BOOT, "boot"]).arg(checkout()).arg(PROGRAM);
@@ -186,6 +236,7 @@ fn a_fresh_machine_that_follows_the_readme_backs_up_inside_the_whole_sandbox() {
 
     super::daemon::it_backs_up_answers_reloads_and_ends(&machine);
     sandboxes_are_in_force(&machine);
+    watchers_are_installed_apart_and_a_scratch_server_runs_in_the_drills_sandbox(&machine);
 }
 
 fn sandboxes_are_in_force(machine: &Machine) {
@@ -221,4 +272,29 @@ fn sandboxes_are_in_force(machine: &Machine) {
     for name in ["sandbox_run", "sandbox_backup"] {
         assert_eq!(sorted(&machine.done(name)), sorted(expected), "{name}");
     }
+}
+
+fn watchers_are_installed_apart_and_a_scratch_server_runs_in_the_drills_sandbox(machine: &Machine) {
+    for name in ["watch", "drill"] {
+        machine.done(&format!("install_{name}"));
+        let refused = machine.text(&format!("refused_{name}.out"));
+        assert!(refused.contains("Assertion failed"), "it starts beside keys of others: {refused}");
+        let listed = machine.done(&format!("credentials_{name}"));
+        assert!(listed.contains("BACKUP") && listed.contains("sealed"), "{name}: {listed}");
+    }
+    let expected = |text: &str, facts: &[&str]| {
+        for fact in facts {
+            assert!(text.lines().any(|line| line == *fact), "no `{fact}` in\n{text}");
+        }
+    };
+    let same = ["NoNewPrivs: 1", "Seccomp: 2", "CapEff: 0000000000000000", "CapBnd: 0000000000000000", "writes-usr no"];
+    let same =
+        [&same[..], &["writes-etc no", "reads-keys no", "sees-others no", "mounts no", "sees-disks no"]].concat();
+    let watch = machine.done("sandbox_watch");
+    expected(&watch, &same);
+    expected(&watch, &["user strongroom-watch", "new-namespace no", "sees-sysctl no", "other-family no"]);
+    let drill = machine.done("sandbox_drill");
+    expected(&drill, &same);
+    expected(&drill, &["user strongroom-drill", "new-namespace yes", "sees-sysctl yes"]);
+    expected(&machine.done("bubblewrap"), &["apart", "PostgreSQL answers 1", "no network", "no keys", "ended"]);
 }

@@ -2,7 +2,7 @@
 
 use super::{InitError, InitOptions, questions};
 use crate::{
-    config::{self, BadEndpoint, BadPlace, Place, Role},
+    config::{self, BadEndpoint, BadPlace, Place},
     failure::{Explain, Kind},
     layout::{BadName, SourceName},
     source::postgres::{Address, BadAddress},
@@ -184,12 +184,12 @@ impl Answers {
         self.vaults.iter().filter(|vault| vault.is_bucket())
     }
 
-    /// Where `role` has its access key to `vault`: one file a role, or one for each where there are several buckets.
-    pub fn credentials_file(&self, role: Role, vault: &NewVault) -> String {
+    /// Where `holder` has its access key to `vault`: one file, or one for each where there are several buckets.
+    pub fn credentials_file(&self, holder: &str, vault: &NewVault) -> String {
         if self.buckets().count() == 1 {
-            format!("keys/{role}.toml")
+            format!("keys/{holder}.toml")
         } else {
-            format!("keys/{role}-{}.toml", vault.name)
+            format!("keys/{holder}-{}.toml", vault.name)
         }
     }
 }

@@ -1,16 +1,80 @@
 //! configuration: the text of each role's file, with a comment where one would ask "why?".
 
-use super::answers::{Answers, NewSource, NewVault};
+use super::{
+    REPORTER,
+    answers::{Answers, NewSource, NewVault},
+};
 use crate::config::{Place, Role};
+
+/// What stands before each line that watchers and drills need: while no reader of configurations knows these keys yet,
+/// a mark that makes it a comment.
+const AWAITED: &str = "# ";
+
+const INSPECTORS_REPORTS: [&str; 2] = [
+    "# The public half of the drill host's report key: without it nothing is known to be proven.",
+    "reports = { file = \"keys/report.pub\" }",
+];
+
+const RESTORERS_REPORT: [&str; 2] = [
+    "# Signs drill reports, so that the inspector knows them for the drill host's. It opens nothing and seals no backup.",
+    "report = { file = \"keys/report.key\" }",
+];
+
+const RESTORERS_DRILL: [&str; 4] = [
+    "# `strongroom watch` with this file restores the newest backup, and one at random, into a scratch server of its own.",
+    "[drill]",
+    "every = \"1d\"",
+    "",
+];
+
+/// For those who want other than the defaults, so it stays a comment.
+const INSPECTORS_WATCH: &str = "\
+# `strongroom watch` with this file looks after every source below. Defaults:
+# [watch]
+# listen = \"127.0.0.1:7471\"
+# confirm_every = \"5m\"
+# confirm_all_every = \"1d\"
+";
+
+const RESTORERS_WATCH: &str = "\
+# [watch]
+# listen = \"127.0.0.1:7472\"
+";
 
 pub fn text(role: Role, answers: &Answers) -> String {
     let sections = [
         head(role).to_owned(),
-        format!("role = \"{role}\"\nstate_dir = \"state\"\n\n[keys]\n{}", keys(role)),
+        format!("role = \"{role}\"\nstate_dir = \"state\"\n\n[keys]\n{}{}", keys(role), awaited_keys(role)),
+        watching(role),
         answers.vaults.iter().map(|vault| self::vault(role, vault, answers)).collect::<Vec<_>>().join("\n"),
         answers.sources.iter().map(|source| self::source(role, source)).collect::<Vec<_>>().join("\n"),
     ];
-    sections.join("\n")
+    sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+fn awaited_keys(role: Role) -> String {
+    match role {
+        Role::Depositor => String::new(),
+        Role::Inspector => awaited(&INSPECTORS_REPORTS),
+        Role::Restorer => awaited(&RESTORERS_REPORT),
+    }
+}
+
+fn watching(role: Role) -> String {
+    match role {
+        Role::Depositor => String::new(),
+        Role::Inspector => INSPECTORS_WATCH.to_owned(),
+        Role::Restorer => awaited(&RESTORERS_DRILL) + RESTORERS_WATCH,
+    }
+}
+
+fn awaited(lines: &[&str]) -> String {
+    let marked = lines.iter().map(|line| match *line {
+        "" => "\n".to_owned(),
+        comment if comment.starts_with('#') => format!("{comment}\n"),
+        key => format!("{AWAITED}{key}\n"),
+    });
+    marked.collect()
 }
 
 fn head(role: Role) -> &'static str {
@@ -66,9 +130,17 @@ fn vault(role: Role, vault: &NewVault, answers: &Answers) -> String {
     if let Place::Bucket { .. } = vault.place {
         lines.extend(answers.endpoint.iter().map(|endpoint| format!("endpoint = {}", quoted(endpoint))));
         lines.extend(answers.region.iter().map(|region| format!("region = {}", quoted(region))));
-        let file = quoted(&answers.credentials_file(role, vault));
+        let file = quoted(&answers.credentials_file(role.name(), vault));
         lines.push("# An access key of this role alone; \"aws-chain\" instead asks AWS's own chain.".to_owned());
         lines.push(format!("credentials = {{ file = {file} }}"));
+        if role == Role::Restorer {
+            let reporter = quoted(&answers.credentials_file(REPORTER, vault));
+            lines.push("# Another one that may only put drill reports there, with policies/reporter.json:".to_owned());
+            lines.push(format!("# report_credentials = {{ file = {reporter} }}"));
+        }
+    } else if role == Role::Restorer {
+        lines.push("# Drill reports are put beside the backups where you say so:".to_owned());
+        lines.push("# deposit_reports = true".to_owned());
     }
     lines.push("# How long each object is locked. Nobody can shorten it afterwards.".to_owned());
     lines.push(format!("term = \"{}\"\n", answers.term));

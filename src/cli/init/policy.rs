@@ -31,10 +31,12 @@ const NEVER: [&str; 14] = [
     "s3:DeleteObjectVersionTagging",
 ];
 
+/// Keys of drill reports, of whichever source.
+const REPORTS: &str = "*/drills/*";
+
 pub fn json(role: Role, answers: &Answers) -> String {
     let buckets: BTreeSet<_> = answers.buckets().filter_map(bucket_arn).collect();
-    let objects: Vec<_> = answers.buckets().filter_map(|vault| objects_arn(vault, "*")).collect();
-    let manifests: Vec<_> = answers.buckets().filter_map(|vault| objects_arn(vault, "*/backups/*")).collect();
+    let objects = objects(answers, "*");
     let on_buckets = |actions: &[&str]| statement("Bucket", actions, json!(buckets));
     let statements = match role {
         Role::Depositor => vec![
@@ -44,7 +46,8 @@ pub fn json(role: Role, answers: &Answers) -> String {
             json!({ "Sid": "NeverEvenItsOwn", "Effect": "Deny", "Action": NEVER, "Resource": objects }),
         ],
         Role::Inspector => vec![
-            statement("ReadManifests", &READING, json!(manifests)),
+            statement("ReadManifests", &READING, json!(self::objects(answers, "*/backups/*"))),
+            statement("ReadReports", &READING, json!(self::objects(answers, REPORTS))),
             statement("ReadLocks", &LOCKS, json!(objects)),
             on_buckets(&[&SETTINGS[..], &LISTING].concat()),
         ],
@@ -53,6 +56,20 @@ pub fn json(role: Role, answers: &Answers) -> String {
             on_buckets(&[&SETTINGS[..], &LISTING].concat()),
         ],
     };
+    written(&statements)
+}
+
+/// What the drill host may put, besides reading: reports of drills, under the vault's lock.
+pub fn reporter(answers: &Answers) -> String {
+    let (reports, all) = (objects(answers, REPORTS), objects(answers, "*"));
+    written(&[
+        statement("DepositReports", &["s3:PutObject"], json!(reports)),
+        statement("ReadLocksBack", &LOCKS, json!(reports)),
+        json!({ "Sid": "NeverEvenItsOwn", "Effect": "Deny", "Action": NEVER, "Resource": all }),
+    ])
+}
+
+fn written(statements: &[Value]) -> String {
     let policy = json!({ "Version": "2012-10-17", "Statement": statements });
     format!("{policy:#}\n")
 }
@@ -64,6 +81,10 @@ fn statement(name: &str, actions: &[&str], resources: Value) -> Value {
 fn bucket_arn(vault: &NewVault) -> Option<String> {
     let Place::Bucket { bucket, .. } = &vault.place else { return None };
     Some(format!("arn:aws:s3:::{bucket}"))
+}
+
+fn objects(answers: &Answers, pattern: &str) -> Vec<String> {
+    answers.buckets().filter_map(|vault| objects_arn(vault, pattern)).collect()
 }
 
 /// The objects of ours (layout: everything lies under `v1/`) whose keys go on as `pattern`.

@@ -1,6 +1,9 @@
 //! steps: what is left to do after `init`, in the order in which to do it.
 
-use super::answers::{Answers, NewSource};
+use super::{
+    REPORTER,
+    answers::{Answers, NewSource},
+};
 use crate::config::Role;
 use std::{collections::BTreeSet, path::Path};
 
@@ -12,8 +15,8 @@ pub fn text(dir: &Path, answers: &Answers) -> String {
     )];
     if answers.buckets().next().is_some() {
         steps.push(format!(
-            "Let the custodian run {dir}/policies/custodian.sh once, make three users with one policy each\n\
-             ({dir}/policies/ROLE.json), and park the credentials that did it. Fill in the access keys:\n{}",
+            "Let the custodian run {dir}/policies/custodian.sh once, make four users with one policy each\n\
+             ({dir}/policies/ROLE.json; reporter is the drill host's second one), and park the credentials that did it. Fill in the access keys:\n{}",
             credentials(dir.to_string(), answers)
         ));
     }
@@ -26,16 +29,22 @@ pub fn text(dir: &Path, answers: &Answers) -> String {
     steps.push(format!(
         "Take what belongs elsewhere there, and away from here:\n\
          \x20 backup host   depositor.toml, keys/: recipients.txt signing.key digest.key{}\n\
-         \x20 inspector     inspector.toml, keys/: signing.pub{}\n\
-         \x20 drill host    restorer.toml, keys/: signing.pub drill.key{}\n\
+         \x20 inspector     inspector.toml, keys/: signing.pub report.pub{}\n\
+         \x20 drill host    restorer.toml, keys/: signing.pub drill.key report.key{}\n\
          On one machine all may stay side by side, for as long as you only try it out.",
         if answers.buckets().next().is_some() { " depositor*.toml, *.password" } else { " *.password" },
         if answers.buckets().next().is_some() { " inspector*.toml" } else { "" },
-        if answers.buckets().next().is_some() { " restorer*.toml" } else { "" },
+        if answers.buckets().next().is_some() { " restorer*.toml reporter*.toml" } else { "" },
     ));
     steps.push(format!(
         "Look whether all is well, and make the first backup:\n\
          \x20 strongroom -c {dir}/depositor.toml check\n  strongroom -c {dir}/depositor.toml backup"
+    ));
+    steps.push(format!(
+        "Have it watched from elsewhere, and proven by restores; and print the page for the day on which you need it:\n\
+         \x20 strongroom -c inspector.toml watch     on the inspector's host\n\
+         \x20 strongroom -c restorer.toml watch      on the drill host\n\
+         \x20 strongroom -c {dir}/depositor.toml runbook --output runbook.md"
     ));
     let numbered =
         steps.iter().enumerate().map(|(index, step)| format!("{}. {}\n", index + 1, step.replace('\n', "\n   ")));
@@ -43,9 +52,10 @@ pub fn text(dir: &Path, answers: &Answers) -> String {
 }
 
 fn credentials(dir: String, answers: &Answers) -> String {
-    let files = Role::ALL.into_iter().flat_map(|role| answers.buckets().map(move |vault| (role, vault)));
+    let holders = Role::ALL.map(Role::name).into_iter().chain([REPORTER]);
+    let files = holders.flat_map(|holder| answers.buckets().map(move |vault| (holder, vault)));
     files
-        .map(|(role, vault)| format!("  {dir}/{}", answers.credentials_file(role, vault)))
+        .map(|(holder, vault)| format!("  {dir}/{}", answers.credentials_file(holder, vault)))
         .collect::<Vec<_>>()
         .join("\n")
 }

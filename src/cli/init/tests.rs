@@ -78,14 +78,18 @@ fn a_bucket_loads_once_its_blanks_are_filled_in() {
         ("keys/digest.key", 0o600),
         ("keys/signing.pub", 0o644),
         ("keys/recipients.txt", 0o644),
+        ("keys/report.key", 0o600),
+        ("keys/report.pub", 0o644),
         ("keys/app.password", 0o600),
         ("keys/depositor.toml", 0o600),
         ("keys/inspector.toml", 0o600),
         ("keys/restorer.toml", 0o600),
+        ("keys/reporter.toml", 0o600),
         ("policies/", 0o700),
         ("policies/depositor.json", 0o644),
         ("policies/inspector.json", 0o644),
         ("policies/restorer.json", 0o644),
+        ("policies/reporter.json", 0o644),
         ("policies/custodian.sh", 0o700),
     ];
     assert_eq!(modes(&dir), expected.map(|(name, mode)| (name.to_owned(), mode)).into());
@@ -138,7 +142,19 @@ fn policies_allow_a_role_its_own_verbs_and_nobody_a_deletion() {
     assert!(!allowed("depositor.json").contains("List") && !allowed("depositor.json").contains("GetObject\""));
     assert_eq!(depositor["Statement"][3]["Effect"], "Deny", "not even what it owns");
     assert!(read("inspector.json").contains("acme-vault/prod/v1/*/backups/*"));
-    let texts = ["depositor.json", "inspector.json", "restorer.json"].map(|name| (name, allowed(name)));
+    assert!(read("inspector.json").contains("acme-vault/prod/v1/*/drills/*"));
+    let reporter: serde_json::Value = serde_json::from_str(&read("reporter.json")).unwrap();
+    let reports = ["arn:aws:s3:::acme-vault/prod/v1/*/drills/*", "arn:aws:s3:::acme-vault/eu/v1/*/drills/*"];
+    for (index, actions) in [(0, ["s3:PutObject"]), (1, ["s3:GetObjectRetention"])] {
+        let statement = &reporter["Statement"][index];
+        assert_eq!(
+            (&statement["Action"], &statement["Resource"]),
+            (&serde_json::json!(actions), &serde_json::json!(reports))
+        );
+    }
+    assert_eq!(reporter["Statement"][2], depositor["Statement"][3], "not even what it owns");
+    let texts =
+        ["depositor.json", "inspector.json", "restorer.json", "reporter.json"].map(|name| (name, allowed(name)));
     for (name, text) in texts.into_iter().chain([("custodian.sh", read("custodian.sh"))]) {
         for nobodys in ["s3:Delete", "Bypass", "s3:PutObjectRetention", "s3:PutBucket", "s3:*"] {
             assert!(!text.contains(nobodys), "{name} allows {nobodys}");
@@ -151,7 +167,19 @@ fn policies_allow_a_role_its_own_verbs_and_nobody_a_deletion() {
     }
     let syntax = std::process::Command::new("sh").arg("-n").arg(dir.join("policies/custodian.sh")).status().unwrap();
     assert!(syntax.success());
-    assert!(dir.join("keys/inspector-other.toml").exists());
+    assert!(dir.join("keys/inspector-other.toml").exists() && dir.join("keys/reporter-other.toml").exists());
+    let configured = |role: &str| fs::read_to_string(dir.join(format!("{role}.toml"))).unwrap();
+    assert!(configured("inspector").contains("reports = { file = \"keys/report.pub\" }"));
+    for line in [
+        "report = { file = \"keys/report.key\" }",
+        "[drill]",
+        "every = \"1d\"",
+        "# report_credentials = { file = \"keys/reporter-other.toml\" }",
+        "# deposit_reports = true",
+    ] {
+        assert!(configured("restorer").contains(line), "{line}");
+    }
+    assert!(!configured("depositor").contains("report"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod confirming;
 mod keeping;
 mod proving;
 mod reading;
+mod runbook;
 
 use super::{Failure, show};
 use crate::{
