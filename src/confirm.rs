@@ -103,12 +103,42 @@ impl Confirmation {
 /// answer, or denies listing.
 pub async fn confirm(inspector: &Inspector, order: &Order, clock: Clock) -> Result<Confirmation, RoleError> {
     let shelf = inspector.shelf(&order.source).await?;
+    let mut backups = Vec::new();
+    let mut findings = shelf.findings.clone();
+    for (backup, standing) in inspector.judge_all(&order.source, &shelf, usize::MAX).await? {
+        let crate::role::Standing::Sealed(sealed) = standing else { continue };
+        let manifest = &sealed.manifest;
+        let read = order.newest.is_none_or(|newest| backups.len() < newest);
+        backups.push(Judged {
+            backup,
+            manifest: sealed.manifest_digest,
+            sequence: manifest.chain.sequence,
+            started_at: manifest.started_at,
+            snapshot_at: manifest.snapshot_at,
+            completed_at: manifest.completed_at,
+            sealed_at: sealed.sealed_at,
+            lock: manifest.segments.first().map_or(LockMode::None, |receipt| receipt.lock),
+            locked_until: manifest.segments.iter().filter_map(|receipt| receipt.locked_until).min(),
+            packed_bytes: manifest.segments.iter().map(|receipt| receipt.size).sum(),
+            segments: manifest.segments.len(),
+            suspect: manifest.suspect.clone(),
+            verdict: if read { Verdict::Confirmed } else { Verdict::Listed },
+        });
+    }
+    for seen in &order.seen {
+        if !backups.iter().any(|judged| judged.backup == seen.backup) {
+            let object = crate::layout::manifest(&order.source, &seen.backup);
+            let what = "was seen here and is not there any more";
+            findings.push(Finding::new(crate::finding::FindingKind::Vanished, object.as_str(), what));
+        }
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.gravity()));
     Ok(Confirmation {
         vault: inspector.vault().to_owned(),
         source: order.source.clone(),
         at: clock.now(),
-        backups: Vec::new(),
-        findings: shelf.findings,
+        backups,
+        findings,
         unverified: Vec::new(),
         clock_skew_secs: None,
     })
