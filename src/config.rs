@@ -18,12 +18,13 @@ mod source;
 mod table;
 mod vault;
 mod watch;
+mod watching;
 
 pub use self::{
     mistake::BadConfig,
     origin::BLANK,
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
-    plan::{DepositorKeys, Keys, Plan, Role, SourcePlan},
+    plan::{DepositorKeys, Keys, Plan, Role, SourcePlan, WatchPlan},
     vault::read_name as read_vault_name,
 };
 
@@ -88,7 +89,18 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         }
         Some(Role::Depositor) | None => table.optional("daemon", |found| daemon::read(found.table("[daemon]")?)),
     };
+    let watch = match role {
+        Some(Role::Depositor) => {
+            let hint = "It belongs into the inspector's or the restorer's configuration, on another host.";
+            table.forbid("watch", "a depositor does not watch itself: no [watch] here", hint);
+            Some(None)
+        }
+        Some(role) => table.optional("watch", |found| watching::read(found.table("[watch]")?, role, origins)),
+        None => table.take("watch").map_or(Some(None), |_unread| None),
+    };
+    // `[drill]`, the restorer's, is read here: config/drill.rs.
     table.finish();
+    let role = role?;
     Some(Plan {
         state_dir: state_dir?,
         keys: keys?,
@@ -96,6 +108,7 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         sources: sources?,
         alerts: alerts?.unwrap_or_default(),
         daemon: daemon?.unwrap_or_default(),
+        watch: watch?.unwrap_or_else(|| WatchPlan::of(role)),
     })
 }
 

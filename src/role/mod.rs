@@ -5,11 +5,13 @@
 
 mod depositor;
 mod inspector;
+mod reports;
 mod restorer;
 mod shelf;
 
 pub use depositor::{Depositor, Earlier};
 pub use inspector::Inspector;
+pub use reports::verified as verified_report;
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};
 

@@ -110,7 +110,7 @@ impl Door {
     /// A checked configuration as what there is to do.
     fn orders(&self, plan: Plan, verb: &'static str) -> Result<Orders, Failure> {
         self.depositors_alone(&plan, verb)?;
-        let Plan { state_dir, keys: Keys::Depositor(keys), vaults, sources, daemon, alerts } = plan else {
+        let Plan { state_dir, keys: Keys::Depositor(keys), vaults, sources, daemon, alerts, watch: _ } = plan else {
             unreachable!("a plan without a depositor's keys was refused above")
         };
         let DepositorKeys { recipients, signing, digest } = *keys;

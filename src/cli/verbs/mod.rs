@@ -95,7 +95,7 @@ impl Door {
                     found.extend(check::deposit(&depositor).await);
                 }
             }
-            Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => {
+            Keys::Inspector { verifying, .. } | Keys::Restorer { verifying, .. } => {
                 for vault in &plan.vaults {
                     let inspector = Inspector::open(vault, verifying.clone(), self.clock)?;
                     found.extend(check::reading(&inspector, &sources).await);
