@@ -11,8 +11,10 @@ use std::{
 };
 use support::{Ran, Scratch, World, strongroom};
 
-const COMMANDS: [&str; 12] =
-    ["init", "check", "backup", "run", "status", "history", "accept", "list", "show", "restore", "fetch", "demo"];
+const COMMANDS: [&str; 13] = [
+    "init", "check", "backup", "run", "watch", "status", "history", "accept", "list", "show", "restore", "fetch",
+    "demo",
+];
 
 #[test]
 fn every_command_explains_itself() {

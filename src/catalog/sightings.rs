@@ -39,6 +39,8 @@ pub enum Seen {
     Confirmed,
     /// Something that it needs was not as promised; only a whole look makes it better.
     Failed,
+    /// Its lock has ended, and it is not there any more, as it should be.
+    Lapsed,
 }
 
 /// What the last look at a source in a place came to.

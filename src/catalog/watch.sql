@@ -19,7 +19,7 @@ CREATE TABLE sightings (
     -- JSON: why it looks wiped; [] where it does not.
     suspicions   TEXT NOT NULL,
     -- What the last look that could tell made of it.
-    standing     TEXT NOT NULL CHECK (standing IN ('unverified', 'listed', 'confirmed', 'failed')),
+    standing     TEXT NOT NULL CHECK (standing IN ('unverified', 'listed', 'confirmed', 'failed', 'lapsed')),
     first_seen   TEXT NOT NULL,
     confirmed_at TEXT,
     proven_at    TEXT,

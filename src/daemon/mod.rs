@@ -43,6 +43,8 @@ pub struct Orders {
     pub runs_at_once: usize,
     pub listen: Option<SocketAddr>,
     pub alerts: Vec<AlertSettings>,
+    /// When each vault's credential expires, where that is known.
+    pub credential_expires: BTreeMap<String, Timestamp>,
     /// Who we are, for those who are told by several.
     pub host: String,
 }

@@ -35,10 +35,14 @@ impl Daemon {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), sources = orders.charges.len(), next, "in force");
         self.agenda.expect(expected, orders.runs_at_once, now);
         self.tell_others(&orders);
+        let expires = orders.credential_expires;
         let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));
         self.charges = charges.collect();
         catalog.close().await;
-        self.board.update(|shown| shown.reload = Reload { succeeded: true, loaded_at: now });
+        self.board.update(|shown| {
+            shown.reload = Reload { succeeded: true, loaded_at: now };
+            shown.credential_expires = expires;
+        });
         // It is in force, whatever the catalog cannot tell of it.
         if let Err(error) = self.post(now).await {
             tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");

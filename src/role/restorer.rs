@@ -36,11 +36,11 @@ impl Restorer {
     pub fn open(
         settings: &VaultSettings,
         verifying: VerifyingKey,
-        identities: Identities,
+        identities: impl Into<Arc<Identities>>,
         clock: Clock,
     ) -> Result<Self, RoleError> {
         let inspector = Inspector::open(settings, verifying, clock)?;
-        Ok(Self { inspector: Arc::new(inspector), identities: Arc::new(identities) })
+        Ok(Self { inspector: Arc::new(inspector), identities: identities.into() })
     }
 
     pub fn inspector(&self) -> &Inspector {
