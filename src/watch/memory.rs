@@ -238,4 +238,4 @@ fn remember(before: Option<&Remembered>, judged: &Judged, looked: &Confirmation)
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
