@@ -2,7 +2,7 @@
 //! finding with its mend. It changes nothing and deposits nothing.
 
 use crate::{
-    clock::Timestamp,
+    clock::{SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind},
     layout::SourceName,
     role::{Depositor, Inspector, Protection, RoleError},
@@ -103,6 +103,39 @@ pub fn timing(name: &str, schedule: Option<&Schedule>, zone: &TimeZone, now: Tim
         next.join(", ")
     );
     Some(Found::note(&format!("source {name}"), what))
+}
+
+/// Nobody says how old a recovery point may become: the watch takes a day.
+pub fn unasked(name: &SourceName, within: SignedDuration) -> Found {
+    let what =
+        format!("no recovery_point objective: `strongroom watch` alarms when it is older than {}", spoken(within));
+    let hint = Some("Write objectives = { recovery_point = \"30m\" }, as in the depositor's configuration.".to_owned());
+    Found { hint, ..Found::note(&format!("source {name}"), what) }
+}
+
+/// A credential that its file says will expire.
+pub fn credential(vault: &str, expires_at: Option<Timestamp>, now: Timestamp) -> Option<Found> {
+    const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+    let left = expires_at?.duration_since(now);
+    let hint =
+        "Let the custodian make a new one, and write it with its expires_at into the credentials file.".to_owned();
+    let place = format!("vault {vault}");
+    Some(match left {
+        left if left.is_negative() || left.is_zero() => Found {
+            verdict: Verdict::Fault,
+            hint: Some(hint),
+            kind: Some(Kind::Denied),
+            ..Found::ok(&place, "its credential has expired".to_owned())
+        },
+        left => {
+            let what = format!("its credential expires in {}", spoken(left));
+            let soon = left < SOON;
+            Found {
+                hint: soon.then_some(hint),
+                ..if soon { Found::note(&place, what) } else { Found::ok(&place, what) }
+            }
+        }
+    })
 }
 
 pub async fn deposit(depositor: &Depositor) -> Vec<Found> {

@@ -19,13 +19,14 @@ mod source;
 mod table;
 mod vault;
 mod watch;
+mod watching;
 mod whence;
 
 pub use self::{
     mistake::BadConfig,
     origin::BLANK,
     place::{BadEndpoint, BadPlace, Place, check_endpoint},
-    plan::{DepositorKeys, DrillPlan, Keys, Plan, Role, SourcePlan},
+    plan::{DepositorKeys, DrillPlan, Keys, Plan, Role, SourcePlan, WatchPlan},
     vault::read_name as read_vault_name,
     whence::Whence,
 };
@@ -100,7 +101,17 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         }
         Some(Role::Restorer) | None => table.optional("drill", |found| drill::read(found.table("[drill]")?, origins)),
     };
+    let watch = match role {
+        Some(Role::Depositor) => {
+            let hint = "It belongs into the inspector's or the restorer's configuration, on another host.";
+            table.forbid("watch", "a depositor does not watch itself: no [watch] here", hint);
+            Some(None)
+        }
+        Some(role) => table.optional("watch", |found| watching::read(found.table("[watch]")?, role, origins)),
+        None => table.take("watch").map_or(Some(None), |_unread| None),
+    };
     table.finish();
+    let role = role?;
     Some(Plan {
         state_dir: state_dir?,
         keys: keys?,
@@ -110,6 +121,7 @@ fn read(text: &str, notes: &Notes, origins: Origins) -> Option<Plan> {
         daemon: daemon?.unwrap_or_default(),
         drill: drill?.unwrap_or_default(),
         reporters: reporters?,
+        watch: watch?.unwrap_or_else(|| WatchPlan::of(role)),
     })
 }
 

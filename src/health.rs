@@ -3,11 +3,13 @@
 //! Metrics, alerts, `status` and every page are views of the same [`Health`], so that they cannot disagree.
 
 mod judge;
+mod ladder;
 mod problem;
 mod story;
 mod written;
 
 pub use judge::judge;
+pub use ladder::{DrillHealth, Ladder, LadderStep};
 pub use problem::{Problem, shortened};
 pub use story::{Rung, Sighting, Story};
 
@@ -59,8 +61,12 @@ pub struct DrillFacts {
     pub expected_since: Timestamp,
     /// The newest report, however it ended.
     pub last: Option<DrillReport>,
-    /// The newest that passed.
+    /// The one that passed whose data is the newest, of those that do not look wiped.
     pub last_passed: Option<DrillReport>,
+    /// The newest that failed, until a later one of a backup at least as new passes.
+    pub failed: Option<DrillReport>,
+    /// Since when none could run; `None` where the newest could.
+    pub stuck_since: Option<Timestamp>,
     pub running_since: Option<Timestamp>,
     pub next_at: Option<Timestamp>,
     /// `None` where no drill runs on this host.
@@ -99,8 +105,13 @@ pub struct VaultWatched {
     pub confirmed_at: Option<Timestamp>,
     /// Why the newest confirm could not look at everything; `None` where it could.
     pub unverified: Option<Unverified>,
+    /// The newest complete confirm may be so old.
+    #[serde(rename = "confirmed_within_seconds", serialize_with = "written::seconds")]
+    pub confirmed_within: Option<SignedDuration>,
     /// Those of the newest confirm that are not explained, the gravest first.
     pub findings: Vec<Finding>,
+    /// Those that the configuration names as explained: shown, and neither counted nor told.
+    pub accepted: Vec<Finding>,
     /// The server's clock less ours.
     pub clock_skew_secs: Option<i64>,
     pub credential_expires_at: Option<Timestamp>,
@@ -190,6 +201,10 @@ pub struct SourceHealth {
     pub expected_since: Timestamp,
     pub running_since: Option<Timestamp>,
     pub next_run_at: Option<Timestamp>,
+    /// How far up the ladder its newest backups have come.
+    pub rung: Ladder,
+    /// `None` where nobody looks after its drills.
+    pub drills: Option<DrillHealth>,
 }
 
 impl SourceHealth {
@@ -212,6 +227,8 @@ pub struct VaultHealth {
     /// Until the lock of the last good backup ends: zero once it has ended, `None` where there is no lock.
     #[serde(rename = "lapses_in_seconds", serialize_with = "written::seconds")]
     pub lapses_in: Option<SignedDuration>,
+    /// `None` where nobody looks into it.
+    pub watched: Option<VaultWatched>,
 }
 
 impl VaultHealth {

@@ -4,7 +4,7 @@
 //! A floor imports downward only; `tests/floors.rs` checks it.
 //! ```text
 //! F6 doors        main lib config cli
-//! F5 watch        daemon watch monitor
+//! F5 watch        daemon watch service monitor
 //! F4 journeys     backup restore fetch check confirm drill            never import vault
 //! F3 powers       role: depositor inspector restorer reporter
 //! F2 instruments  source vault catalog                  never each other
@@ -62,6 +62,7 @@ mod run;
 mod schedule;
 mod secret;
 mod segment;
+mod service;
 mod source;
 mod suspect;
 mod term;

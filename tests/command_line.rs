@@ -11,9 +11,9 @@ use std::{
 };
 use support::{Ran, Scratch, World, strongroom};
 
-const COMMANDS: [&str; 15] = [
-    "init", "check", "backup", "run", "status", "history", "accept", "list", "confirm", "show", "restore", "fetch",
-    "drill", "runbook", "demo",
+const COMMANDS: [&str; 16] = [
+    "init", "check", "backup", "run", "watch", "status", "history", "accept", "list", "confirm", "show", "restore",
+    "fetch", "drill", "runbook", "demo",
 ];
 
 #[test]

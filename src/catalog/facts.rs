@@ -29,6 +29,14 @@ impl Catalog {
         Ok(first_seen_at)
     }
 
+    /// Since when backups of `source` are expected, if anybody has asked before.
+    pub async fn seen_since(&self, source: &SourceName) -> Result<Option<Timestamp>, CatalogError> {
+        let seen = sqlx::query_scalar("SELECT first_seen_at FROM sources WHERE source = ?").bind(Word(source));
+        let seen: Option<At> =
+            seen.fetch_optional(&mut *self.store.connection().await?).await.map_err(self.store.failed())?;
+        Ok(seen.map(|At(at)| at))
+    }
+
     /// `every` is the vault's own, and passed through.
     pub async fn vault_facts(
         &self,

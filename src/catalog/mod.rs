@@ -1,10 +1,12 @@
-//! catalog: what the depositor remembers between runs, in `state_dir/catalog.db`: chains, segments, runs, portraits.
+//! catalog: what a role remembers, in a `state_dir/catalog.db` of its own: the depositor its chains, segments, runs and
+//! portraits, a watcher what it saw in the vaults and what drills proved.
 //!
 //! A restore never needs it. Where it is lost or unreadable it is set aside, said so, and begun anew; backups go on,
 //! and the first manifest of every chain that begins in the new one says why. Several processes may use one catalog.
 
 mod chains;
 mod column;
+mod drills;
 mod error;
 mod facts;
 mod history;
@@ -13,12 +15,14 @@ mod opening;
 mod portraits;
 mod runs;
 mod segments;
+mod sightings;
 mod turn;
 
 pub use chains::{ChainRecord, Sealed};
 pub use error::CatalogError;
 pub use runs::{Begun, RunId, Share, VaultEnded};
 pub use segments::Held;
+pub use sightings::{Remembered, Round, Seen};
 
 use crate::{clock::Timestamp, layout::SourceName};
 use sqlx::{Sqlite, SqlitePool, Transaction, pool::PoolConnection};
@@ -58,6 +62,12 @@ impl Catalog {
             tracing::warn!(why, "the catalog begins anew, and so does every chain");
         }
         Ok(Self { store, state_dir: state_dir.to_owned(), set_aside })
+    }
+
+    /// Opens it only to read, and makes nothing: `None` where there is none that a watcher has written.
+    pub async fn open_read_only(state_dir: &Path) -> Result<Option<Self>, CatalogError> {
+        let store = opening::open_read_only(state_dir).await?;
+        Ok(store.map(|store| Self { store, state_dir: state_dir.to_owned(), set_aside: None }))
     }
 
     /// Why this opening began a new catalog although there had been one.

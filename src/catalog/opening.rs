@@ -15,15 +15,18 @@ use std::{
 };
 
 const FILE: &str = "catalog.db";
-const SCHEMA: &str = include_str!("schema.sql");
-const VERSION: i64 = 1;
+/// Each brings a catalog from the version before to its own; a new catalog takes them all. They only add: what an older
+/// version wrote is never changed or lost.
+const STEPS: [&str; 2] = [include_str!("schema.sql"), include_str!("watch.sql")];
+const VERSION: i64 = STEPS.len() as i64;
 
 /// Others write for milliseconds; whoever holds the file for longer hangs.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What lies in the place of the catalog.
 enum Found {
-    Ours,
+    /// Of a version that we know.
+    Ours(i64),
     /// Nothing, and how it came to nothing if there ever was something.
     Nothing(&'static str),
     Unreadable(String),
@@ -40,14 +43,18 @@ pub(super) async fn open(state_dir: &Path, now: Timestamp) -> Result<(Store, Opt
 
     let aside = name_aside(&path, now);
     let begun_anew = match examine(&path).await? {
-        Found::Ours => None,
+        Found::Ours(VERSION) => None,
+        Found::Ours(older) => {
+            bring_up_to_date(&path, older).await?;
+            None
+        }
         found => {
             let because = match found {
                 Found::Unreadable(why) => Some(format!("{FILE} was unreadable ({why}) and is now {aside}")),
                 Found::Nothing(gone) if turn.tells_of_runs()? => {
                     Some(format!("{FILE} {gone}, although there were runs before"))
                 }
-                Found::Nothing(_) | Found::Ours => None,
+                Found::Nothing(_) | Found::Ours(_) => None,
             };
             begin(&path, &aside, now, because.as_deref()).await?;
             because
@@ -90,38 +97,82 @@ async fn examine(path: &Path) -> Result<Found, CatalogError> {
     let mut connection = connect(path).await?;
     let found = look(&mut connection).await;
     let closed = connection.close().await;
-    let version = match found.and_then(|found| closed.map(|()| found)) {
-        Ok((found, VERSION | 0)) => return Ok(found),
-        Ok((_, version)) => version,
-        Err(error) if is_unreadable(&error) => return Ok(Found::Unreadable(error::said(&error))),
-        Err(error) => return Err(CatalogError::sqlite(path, error)),
-    };
-    Err(CatalogError::Newer { path: path.to_owned(), found: version, known: VERSION })
+    match found.and_then(|found| closed.map(|()| found)) {
+        Ok(Found::Ours(version)) if version > VERSION => {
+            Err(CatalogError::Newer { path: path.to_owned(), found: version, known: VERSION })
+        }
+        Ok(found) => Ok(found),
+        Err(error) if is_unreadable(&error) => Ok(Found::Unreadable(error::said(&error))),
+        Err(error) => Err(CatalogError::sqlite(path, error)),
+    }
 }
 
-async fn look(connection: &mut SqliteConnection) -> Result<(Found, i64), sqlx::Error> {
+async fn look(connection: &mut SqliteConnection) -> Result<Found, sqlx::Error> {
     let version: i64 = sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut *connection).await?;
-    if version != VERSION && version != 0 {
-        return Ok((Found::Ours, version));
+    if version > VERSION {
+        return Ok(Found::Ours(version));
     }
     let findings: Vec<String> = sqlx::query_scalar("PRAGMA quick_check(3)").fetch_all(&mut *connection).await?;
     if findings != ["ok"] {
-        return Ok((Found::Unreadable(findings.join("; ")), version));
+        return Ok(Found::Unreadable(findings.join("; ")));
     }
     let names = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
     let tables: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut *connection).await?;
-    let found = if version == 0 && tables.is_empty() {
-        Found::Nothing("was empty")
-    } else if let Some(table) = expected_tables().find(|expected| !tables.iter().any(|table| table == expected)) {
-        Found::Unreadable(format!("it has no table `{table}`"))
-    } else {
-        Found::Ours
-    };
-    Ok((found, version))
+    let missing = || expected_tables(version).find(|expected| !tables.iter().any(|table| table == expected));
+    Ok(match version {
+        0 if tables.is_empty() => Found::Nothing("was empty"),
+        ..=0 => Found::Unreadable("it is no catalog".to_owned()),
+        version => {
+            missing().map_or(Found::Ours(version), |table| Found::Unreadable(format!("it has no table `{table}`")))
+        }
+    })
 }
 
-fn expected_tables() -> impl Iterator<Item = &'static str> {
-    SCHEMA.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next())
+/// The steps that a catalog of `version` has behind it.
+fn steps(version: i64) -> usize {
+    usize::try_from(version).unwrap_or(0).min(STEPS.len())
+}
+
+fn expected_tables(version: i64) -> impl Iterator<Item = &'static str> {
+    let lines = STEPS[..steps(version)].iter().flat_map(|step| step.lines());
+    lines.filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next())
+}
+
+/// In one transaction: who dies meanwhile has changed nothing. We have the turn, so nobody else does the same.
+async fn bring_up_to_date(path: &Path, version: i64) -> Result<(), CatalogError> {
+    let mut connection = connect(path).await?;
+    let steps = async {
+        let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
+        for step in &STEPS[steps(version)..] {
+            sqlx::raw_sql(*step).execute(&mut *all).await?;
+        }
+        all.commit().await
+    };
+    let done = steps.await;
+    let closed = connection.close().await;
+    done.and(closed).map_err(|error| CatalogError::sqlite(path, error))?;
+    tracing::info!(from = version, to = VERSION, "the catalog was brought up to date; nothing in it was changed");
+    Ok(())
+}
+
+/// For who may not write, and makes nothing: not even the files that SQLite keeps beside a catalog that is in use.
+pub(super) async fn open_read_only(state_dir: &Path) -> Result<Option<Store>, CatalogError> {
+    let state_dir = std::path::absolute(state_dir).map_err(|error| CatalogError::io(state_dir, error))?;
+    let path = state_dir.join(FILE);
+    if !path.try_exists().map_err(|error| CatalogError::io(&path, error))? {
+        return Ok(None);
+    }
+    // Where there is no log, nobody writes, and the file itself is all there is.
+    let in_use = path.with_file_name(format!("{FILE}-wal")).exists();
+    let options = options(&path).read_only(true).immutable(!in_use);
+    let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options);
+    let pool = pool.await.map_err(|error| CatalogError::sqlite(&path, error))?;
+    let version = sqlx::query_scalar("PRAGMA user_version").fetch_one(&pool).await;
+    match version.map_err(|error| CatalogError::sqlite(&path, error))? {
+        VERSION => Ok(Some(Store::new(pool, path)?)),
+        newer if newer > VERSION => Err(CatalogError::Newer { path, found: newer, known: VERSION }),
+        _no_watcher_wrote_it => Ok(None),
+    }
 }
 
 /// Code 1 is what a header or schema that makes no sense gives; our own queries here cannot be wrong.
@@ -148,7 +199,9 @@ async fn begin(path: &Path, aside: &str, now: Timestamp, because: Option<&str>) 
 async fn fill(path: &Path, now: Timestamp, because: Option<&str>) -> Result<(), sqlx::Error> {
     let mut connection = options(path).synchronous(SqliteSynchronous::Full).connect().await?;
     let mut all = connection.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::raw_sql(SCHEMA).execute(&mut *all).await?;
+    for step in STEPS {
+        sqlx::raw_sql(step).execute(&mut *all).await?;
+    }
     let origin = sqlx::query("INSERT INTO origin (only_row, begun_at, because) VALUES (1, ?, ?)");
     origin.bind(At(now)).bind(because).execute(&mut *all).await?;
     all.commit().await?;

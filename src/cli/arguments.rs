@@ -62,6 +62,8 @@ pub enum Command {
     Backup(BackupOptions),
     /// Keep every source backed up by its schedule, until told to end
     Run,
+    /// Confirm what the vaults hold and alarm, and as the restorer drill, until told to end
+    Watch,
     /// Show how every source is against what is expected of it
     Status,
     /// List the runs, and the slots at which there was none and why

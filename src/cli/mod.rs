@@ -30,7 +30,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
-    if let Command::Run = arguments.command {
+    if let Command::Run | Command::Watch = arguments.command {
         begin_frugally();
     }
     let json = arguments.json;
@@ -45,7 +45,7 @@ pub fn main() -> ExitCode {
 }
 
 /// A daemon's memory stays flat for months only with few arenas: glibc gives nearly each thread one of its own, keeps
-/// what each has ever held, and reads how many there may be when a program begins (mallopt(3), M_ARENA_MAX). So `run`
+/// what each has ever held, and reads how many there may be when a program begins (mallopt(3), M_ARENA_MAX). So a daemon
 /// begins a second time, as the same process, with that said. Whoever sets it has decided.
 fn begin_frugally() {
     use std::os::unix::process::CommandExt;
@@ -116,7 +116,7 @@ fn start(arguments: Arguments) -> Result<u8, Failure> {
     let ended = runtime.block_on(async {
         match arguments.command {
             // These end in good order by themselves.
-            Command::Run | Command::Backup(_) => run(arguments).await,
+            Command::Run | Command::Watch | Command::Backup(_) => run(arguments).await,
             _ => tokio::select! {
                 ended = run(arguments) => ended,
                 interrupted = interrupted() => Err(interrupted.into()),
@@ -166,6 +166,7 @@ async fn run(arguments: Arguments) -> Result<u8, Failure> {
             door.backup(plan()?, &options, &stop).await
         }
         Command::Run => door.run(&config).await,
+        Command::Watch => door.watch(&config).await,
         Command::Status => door.status(plan()?).await,
         Command::History(options) => door.history(plan()?, &options).await,
         Command::Accept(options) => door.accept(plan()?, &options).await,
@@ -198,7 +199,7 @@ fn start_log(arguments: &Arguments) -> Result<(), DoorError> {
     use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
     let default = match arguments.command {
         _ if arguments.verbose => "strongroom=debug",
-        Command::Run => "strongroom=info",
+        Command::Run | Command::Watch => "strongroom=info",
         _ => "strongroom=warn",
     };
     let filter = EnvFilter::try_from_env("STRONGROOM_LOG").unwrap_or_else(|_unset| default.into());

@@ -19,6 +19,8 @@ enum BadCredentials {
     Missing(&'static str),
     #[error("`{0}` is not a string")]
     NotText(&'static str),
+    #[error("`expires_at` is not a time")]
+    NotATime,
     #[error("line {line} holds an unknown key")]
     UnknownKey { line: usize },
 }
@@ -29,8 +31,8 @@ impl Explain for BadCredentials {
     }
 
     fn hint(&self) -> Option<String> {
-        let form = "It holds access_key_id = \"...\" and secret_access_key = \"...\", a line each, and session_token \
-                    where there is one.";
+        let form = "It holds access_key_id = \"...\" and secret_access_key = \"...\", a line each, and session_token and \
+                    expires_at = \"2027-01-01T00:00:00Z\" where there is one.";
         Some(form.to_owned())
     }
 }
@@ -53,6 +55,8 @@ fn parse(secret: &Secret) -> Result<S3Credentials, BadCredentials> {
     let secret_access_key =
         take(&mut table, "secret_access_key")?.ok_or(BadCredentials::Missing("secret_access_key"))?;
     let session_token = take(&mut table, "session_token")?;
+    let expires_at =
+        take(&mut table, "expires_at")?.map(|text| text.parse().map_err(|_not_one| BadCredentials::NotATime));
     if let Some(unknown) = table.keys().next() {
         return Err(BadCredentials::UnknownKey { line: line_of(unknown.span().start) });
     }
@@ -60,6 +64,7 @@ fn parse(secret: &Secret) -> Result<S3Credentials, BadCredentials> {
         access_key_id,
         secret_access_key: Secret::new(secret_access_key.into_bytes()),
         session_token: session_token.map(|token| Secret::new(token.into_bytes())),
+        expires_at: expires_at.transpose()?,
     })
 }
 

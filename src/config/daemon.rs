@@ -20,7 +20,7 @@ pub fn read(mut table: Table) -> Option<DaemonPlan> {
 }
 
 /// `Some(None)`: nowhere.
-fn read_listen(found: &Found<String>) -> Option<Option<SocketAddr>> {
+pub fn read_listen(found: &Found<String>) -> Option<Option<SocketAddr>> {
     if found.value == "off" {
         return Some(None);
     }

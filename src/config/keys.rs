@@ -3,9 +3,10 @@
 use super::{
     origin::Origins,
     plan::{DepositorKeys, Keys, Role},
-    table::Table,
+    table::{Found, Table},
 };
 use crate::keyring::{DigestKey, Identities, Recipients, SigningKey, VerifyingKey};
+use toml::de::DeValue;
 
 pub fn read(mut table: Table, role: Role, origins: Origins) -> Option<Keys> {
     let keys = match role {
@@ -38,7 +39,9 @@ fn inspector(table: &mut Table, origins: Origins) -> Option<Keys> {
         "an inspector must not be able to read data: no `identity` here",
         "Identities belong to the restorer alone.",
     );
-    Some(Keys::Inspector { verifying: verifying(table, origins)? })
+    let verifying = verifying(table, origins);
+    let reports = table.optional("reports", |found| read_verifying(found, origins));
+    Some(Keys::Inspector { verifying: verifying?, reports: reports? })
 }
 
 fn restorer(table: &mut Table, origins: Origins) -> Option<Keys> {
@@ -50,7 +53,11 @@ fn restorer(table: &mut Table, origins: Origins) -> Option<Keys> {
 }
 
 fn verifying(table: &mut Table, origins: Origins) -> Option<VerifyingKey> {
-    table.required("verifying", |found| origins.public(found)?.parse(|key| VerifyingKey::parse(key.reveal_text()?)))
+    table.required("verifying", |found| read_verifying(found, origins))
+}
+
+fn read_verifying(found: Found<DeValue>, origins: Origins) -> Option<VerifyingKey> {
+    origins.public(found)?.parse(|key| VerifyingKey::parse(key.reveal_text()?))
 }
 
 fn forbid_depositors(table: &mut Table, role: Role) {

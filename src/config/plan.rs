@@ -13,6 +13,7 @@ use crate::{
     vault::VaultSettings,
 };
 use std::{
+    collections::BTreeSet,
     fmt,
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
@@ -33,6 +34,8 @@ pub struct Plan {
     pub drill: DrillPlan,
     /// For each of `vaults`: as whom reports of drills are deposited there; `None`: they are not.
     pub reporters: Vec<Option<VaultSettings>>,
+    /// Only an inspector's or a restorer's file can say other than the defaults.
+    pub watch: WatchPlan,
 }
 
 impl Plan {
@@ -74,8 +77,17 @@ impl fmt::Display for Role {
 /// The keys of one role, and of no other.
 pub enum Keys {
     Depositor(Box<DepositorKeys>),
-    Inspector { verifying: VerifyingKey },
-    Restorer { verifying: VerifyingKey, identities: Identities, report: Option<SigningKey> },
+    Inspector {
+        verifying: VerifyingKey,
+        /// Of drill reports; `None`: proofs are not known here.
+        reports: Option<VerifyingKey>,
+    },
+    Restorer {
+        verifying: VerifyingKey,
+        identities: Identities,
+        /// Signs drill reports.
+        report: Option<SigningKey>,
+    },
 }
 
 pub struct DepositorKeys {
@@ -170,5 +182,34 @@ pub struct DaemonPlan {
 impl Default for DaemonPlan {
     fn default() -> Self {
         Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 7470))), runs_at_once: 2 }
+    }
+}
+
+/// How a watcher looks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WatchPlan {
+    /// Where metrics and health are shown; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
+    /// `None`: a quarter of the smallest recovery point objective.
+    pub confirm_every: Option<SignedDuration>,
+    /// How often the locks of every backup are read, and not those of the newest alone.
+    pub confirm_all_every: SignedDuration,
+    /// Findings that were explained, as `kind object`.
+    pub accepted: BTreeSet<String>,
+    /// Where signed drill reports are read besides the vaults.
+    pub reports_dir: Option<PathBuf>,
+}
+
+impl WatchPlan {
+    /// What is in force where nothing is said; both roles' daemons may run on one host.
+    pub fn of(role: Role) -> Self {
+        let port = if role == Role::Restorer { 7472 } else { 7471 };
+        Self {
+            listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+            confirm_every: None,
+            confirm_all_every: SignedDuration::from_hours(24),
+            accepted: BTreeSet::new(),
+            reports_dir: None,
+        }
     }
 }

@@ -128,7 +128,7 @@ fn the_examples_daemon_alerts_and_watch_arrive() {
     let plan = Folder::new().load(EXAMPLE).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(plan.daemon, DaemonPlan { listen: Some("127.0.0.1:7470".parse().unwrap()), runs_at_once: 2 });
     let alert = &plan.alerts[0];
-    assert_eq!((alert.name.as_str(), alert.form, alert.on.len()), ("team", Form::Ntfy, 4));
+    assert_eq!((alert.name.as_str(), alert.form, alert.on.len()), ("team", Form::Ntfy, 6));
     assert_eq!(alert.token.as_ref().unwrap().reveal_text().unwrap(), "hunter2");
     assert!(!format!("{alert:?}").contains("hunter2"));
     let dump = plan.sources[0].dump.as_ref().unwrap();

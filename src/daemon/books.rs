@@ -1,11 +1,12 @@
 //! books: what the daemon writes into the catalog by itself, and what it puts on the board out of it.
 
-use super::{CATALOG_WITHIN, Daemon, ledger};
+use super::{Daemon, ledger};
 use crate::{
     catalog::{Catalog, CatalogError},
     clock::Timestamp,
     failure::with_causes,
     run::Absence,
+    service::CATALOG_WITHIN,
 };
 
 impl Daemon {

@@ -9,15 +9,9 @@ use crate::{
     clock::Timestamp,
     health::Facts,
     layout::SourceName,
-    monitor::Told,
     run::{self, Outcome},
 };
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Where a daemon that begins goes on with `source`.
 pub async fn remembered(catalog: &Catalog, source: &SourceName, now: Timestamp) -> Result<Remembered, CatalogError> {
@@ -101,24 +95,4 @@ pub fn refresh_times(facts: &mut [Facts], agenda: &Agenda) {
 
 pub fn by_source(totals: Vec<(SourceName, Outcome, u64)>) -> BTreeMap<(SourceName, Outcome), u64> {
     totals.into_iter().map(|(source, outcome, runs)| ((source, outcome), runs)).collect()
-}
-
-const TOLD: &str = "told.json";
-
-/// What was told before a restart, so that it is not told again. Nothing, or nothing readable, is told once more.
-pub fn read_told(state_dir: &Path) -> Told {
-    let read = std::fs::read(state_dir.join(TOLD)).ok();
-    read.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
-}
-
-pub fn write_told(state_dir: &Path, told: &Told) {
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(state_dir)?;
-        file.write_all(&serde_json::to_vec(told)?)?;
-        file.persist(state_dir.join(TOLD))?;
-        Ok(())
-    };
-    if let Err(error) = write() {
-        tracing::warn!(%error, "after a restart the same alarms will be told again");
-    }
 }

@@ -11,51 +11,30 @@ mod ledger;
 mod orders;
 #[cfg(test)]
 mod simulation;
-mod supervisor;
 
 pub use decision::{Timing, expected_within};
 
 use crate::{
     backup::Job,
     catalog::{Catalog, CatalogError},
-    clock::{Clock, SignedDuration, Timestamp, spoken},
+    clock::{Clock, Timestamp, spoken},
     failure::{Explain, Kind, with_causes},
     health::{self, Health, Objectives},
     layout::SourceName,
-    monitor::{self, AlertSettings, Alerts, Board, Courier, CourierError, PingSettings, Pings, ServeError, Told},
+    monitor::{AlertSettings, Board, Courier, PingSettings, Pings},
     run::{self, Absence, Trigger},
+    service::{
+        self, Alone, Asked, CATALOG_WITHIN, Pages, ROUND, ServiceError, Signals, Supervisor, TELL_WITHIN, Teller,
+    },
 };
 use agenda::{Agenda, Ending, Step};
 use attempt::Ended;
-use orders::Pages;
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
-use supervisor::Supervisor;
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    task::{Id, JoinError, JoinSet},
-};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-/// The loop comes round at least so often: a clock that was set is noticed, and an age becomes an alarm.
-const ROUND: Duration = Duration::from_secs(5);
-/// `/healthz` is unwell when it has not come round for so long.
-const ROUND_MAX: Duration = Duration::from_secs(60);
 /// A deposit under way is finished when we are stopped, but not waited for longer.
 const STOP_WITHIN: Duration = Duration::from_secs(60);
-/// What could not be told is told again after this, then after twice as long, ..., at most a day.
-const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(15);
-const TELL_AGAIN_MAX: SignedDuration = SignedDuration::from_hours(24);
-/// A catalog that is slow, or locked by somebody, does not hold the loop up for longer.
-const CATALOG_WITHIN: Duration = Duration::from_secs(5);
-/// What was to be told when we are stopped, or when others are to be told from now on, is told within this.
-const TELL_WITHIN: Duration = Duration::from_secs(10);
 
 /// Everything that a configuration asks of the daemon.
 pub struct Orders {
@@ -64,6 +43,8 @@ pub struct Orders {
     pub runs_at_once: usize,
     pub listen: Option<SocketAddr>,
     pub alerts: Vec<AlertSettings>,
+    /// When each vault's credential expires, where that is known.
+    pub credential_expires: BTreeMap<String, Timestamp>,
     /// Who we are, for those who are told by several.
     pub host: String,
 }
@@ -76,23 +57,14 @@ pub struct Charge {
     pub ping: Option<PingSettings>,
 }
 
-/// Reads the configuration again: the orders, or in words what is wrong with it.
-pub type Reread = Arc<dyn Fn() -> Result<Orders, String> + Send + Sync>;
+pub type Reread = service::Reread<Orders>;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DaemonError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
-    Serve(#[from] ServeError),
-    #[error(transparent)]
-    Courier(#[from] CourierError),
-    #[error("cannot listen for signals")]
-    Signals(#[from] std::io::Error),
-    #[error("another daemon runs on {0}")]
-    Another(PathBuf),
-    #[error("cannot use {path}")]
-    StateDir { path: PathBuf, source: std::io::Error },
+    Service(#[from] ServiceError),
     #[error("no source has a `schedule`")]
     NothingToDo,
 }
@@ -101,21 +73,15 @@ impl Explain for DaemonError {
     fn kind(&self) -> Kind {
         match self {
             Self::Catalog(error) => error.kind(),
-            Self::Serve(error) => error.kind(),
-            Self::Courier(error) => error.kind(),
-            Self::Signals(_) | Self::Another(_) => Kind::Failed,
-            Self::StateDir { .. } | Self::NothingToDo => Kind::Settings,
+            Self::Service(error) => error.kind(),
+            Self::NothingToDo => Kind::Settings,
         }
     }
 
     fn hint(&self) -> Option<String> {
         match self {
             Self::Catalog(error) => error.hint(),
-            Self::Serve(error) => error.hint(),
-            Self::Courier(error) => error.hint(),
-            Self::Signals(_) => None,
-            Self::Another(_) => Some("Each daemon needs a `state_dir` of its own, and each source one daemon.".into()),
-            Self::StateDir { .. } => Some("state_dir must be a folder that this user may write.".into()),
+            Self::Service(error) => error.hint(),
             Self::NothingToDo => {
                 Some("Give a source one, such as schedule = \"*/15 * * * *\", or call `backup` from cron.".into())
             }
@@ -134,21 +100,15 @@ struct Daemon {
     tasks: BTreeMap<Id, SourceName>,
     stop: CancellationToken,
     courier: Courier,
-    alerts: Alerts,
+    teller: Teller,
     pings: Arc<Pings>,
-    told: Told,
-    undelivered: u64,
-    tell_again_at: Option<Timestamp>,
-    /// Doubled each time, so that an alert that never works does not make the others ring for ever.
-    tell_again_after: SignedDuration,
     /// Absences that the catalog could not be told of yet.
     unwritten: Vec<Absence>,
     /// The last run of each source, for when the catalog does not know of it.
     last_runs: BTreeMap<SourceName, run::Record>,
-    pages: Option<Pages>,
+    pages: Pages,
     supervisor: Supervisor,
-    /// One daemon for each `state_dir`: two would record the same slots.
-    _alone: File,
+    _alone: Alone,
 }
 
 /// How things are, as the catalog has it, without a daemon.
@@ -163,8 +123,7 @@ pub async fn health(orders: Orders, clock: Clock) -> Result<Health, CatalogError
 
 /// Runs until SIGTERM or SIGINT. SIGHUP reads the configuration again.
 pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), DaemonError> {
-    let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut signals = Signals::listen()?;
     let mut daemon = Daemon::new(orders, clock).await?;
     daemon.supervisor.ready();
     loop {
@@ -173,64 +132,43 @@ pub async fn run(orders: Orders, reread: Reread, clock: Clock) -> Result<(), Dae
         tokio::select! {
             Some(ended) = daemon.runs.join_next_with_id() => daemon.take_home(ended).await,
             () = tokio::time::sleep(pause) => {}
-            _ = hangup.recv() => daemon.reload(&reread).await,
-            () = either(&mut terminate, &mut interrupt) => break,
+            asked = signals.asked() => match asked {
+                Asked::Reload => daemon.reload(&reread).await,
+                Asked::End => break,
+            },
         }
     }
     daemon.end().await;
     Ok(())
 }
 
-/// The kernel gives it up with the process.
-fn lock(state_dir: &Path) -> Result<File, DaemonError> {
-    let path = state_dir.join("daemon.lock");
-    let unusable = |source| DaemonError::StateDir { path: path.clone(), source };
-    let file = File::create(&path).map_err(unusable)?;
-    match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
-        Err(rustix::io::Errno::WOULDBLOCK) => Err(DaemonError::Another(state_dir.to_owned())),
-        Err(error) => Err(unusable(error.into())),
-    }
-}
-
-async fn either(one: &mut Signal, other: &mut Signal) {
-    tokio::select! {
-        _ = one.recv() => {}
-        _ = other.recv() => {}
-    }
-}
-
 impl Daemon {
     async fn new(orders: Orders, clock: Clock) -> Result<Self, DaemonError> {
         let now = clock.now();
         let catalog = Catalog::open(&orders.state_dir, now).await?;
-        let alone = lock(&orders.state_dir)?;
+        let alone = Alone::in_folder(&orders.state_dir)?;
         for run in catalog.abandon_left_over(now).await? {
             tracing::warn!(source = %run.source, started_at = %run.started_at, "a run was abandoned by its process");
         }
         catalog.forget_lapsed(now).await?;
         catalog.close().await;
         let board = Board::new(now);
-        let courier = Courier::new()?;
+        let courier = Courier::new().map_err(ServiceError::from)?;
         let mut daemon = Self {
             clock,
             state_dir: orders.state_dir.clone(),
             charges: BTreeMap::new(),
             agenda: Agenda::new(orders.runs_at_once),
-            alerts: Alerts::start(Vec::new(), &courier, &board, String::new()),
+            teller: Teller::new(&orders.state_dir, &courier, &board),
             pings: Arc::new(Pings::start([], &courier)),
             courier,
             board,
             runs: JoinSet::new(),
             tasks: BTreeMap::new(),
             stop: CancellationToken::new(),
-            told: ledger::read_told(&orders.state_dir),
-            undelivered: 0,
-            tell_again_at: None,
-            tell_again_after: TELL_AGAIN,
             unwritten: Vec::new(),
             last_runs: BTreeMap::new(),
-            pages: None,
+            pages: Pages::default(),
             supervisor: Supervisor::new(),
             _alone: alone,
         };
@@ -253,34 +191,8 @@ impl Daemon {
         let agenda = &self.agenda;
         self.board.update(|shown| ledger::refresh_times(&mut shown.facts, agenda));
         let health = self.board.health(now);
-        self.alarm(&health);
+        self.teller.tell(&health, self.board.undelivered());
         self.supervisor.beat(&health, self.agenda.running().count());
-    }
-
-    fn alarm(&mut self, health: &Health) {
-        let undelivered = self.board.undelivered();
-        if undelivered > self.undelivered && self.tell_again_at.is_none() {
-            self.tell_again_at = Some(health.at + self.tell_again_after);
-            self.tell_again_after = (self.tell_again_after * 2).min(TELL_AGAIN_MAX);
-        }
-        // A reload begins to count anew.
-        self.undelivered = undelivered;
-        if health.sources.iter().all(|source| source.state.is_quiet()) {
-            self.tell_again_after = TELL_AGAIN;
-        }
-        if self.tell_again_at.is_some_and(|at| at <= health.at) {
-            self.tell_again_at = None;
-            self.told = Told::default();
-        }
-        let (events, told) = monitor::events(&self.told, health);
-        for event in events {
-            tracing::warn!(source = %event.source, event = event.kind.word(), "{}", event.summary());
-            self.alerts.tell(&event);
-        }
-        if told != self.told {
-            ledger::write_told(&self.state_dir, &told);
-            self.told = told;
-        }
     }
 
     fn pause(&self) -> Duration {
@@ -361,13 +273,11 @@ impl Daemon {
             tracing::warn!(sources = ?self.tasks.values(), "runs are cut off; nothing of them is sealed by halves");
         }
         self.write_absences().await;
-        self.alerts.close(TELL_WITHIN).await;
+        self.teller.close().await;
         if let Some(pings) = Arc::into_inner(self.pings) {
             pings.close(TELL_WITHIN).await;
         }
-        if let Some(pages) = self.pages {
-            pages.stop.cancel();
-        }
+        self.pages.close();
         tracing::info!("stopped");
     }
 }

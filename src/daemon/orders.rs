@@ -1,19 +1,13 @@
 //! orders: a configuration comes into force, at the beginning and at each reload: as a whole or not at all.
 
-use super::{Daemon, DaemonError, Orders, ROUND_MAX, Reread, TELL_WITHIN, agenda::Expected, ledger};
+use super::{Daemon, DaemonError, Orders, Reread, agenda::Expected, ledger};
 use crate::{
     catalog::Catalog,
     failure::with_causes,
-    monitor::{self, Alerts, Pings, Reload},
+    monitor::{Pings, Reload},
+    service::{self, ServiceError},
 };
-use std::{net::SocketAddr, sync::Arc};
-use tokio_util::sync::CancellationToken;
-
-/// The HTTP server, until `stop`.
-pub struct Pages {
-    asked: SocketAddr,
-    pub stop: CancellationToken,
-}
+use std::sync::Arc;
 
 impl Daemon {
     /// Makes `orders` the ones that are in force, or changes nothing.
@@ -29,7 +23,7 @@ impl Daemon {
             let (source, timing) = (charge.job.source.clone(), charge.timing.clone());
             expected.push(Expected { source, timing, remembered });
         }
-        self.show_pages(orders.listen)?;
+        self.pages.show(orders.listen, &self.board, self.clock).map_err(ServiceError::from)?;
         for charge in orders.charges.iter().filter(|charge| charge.timing.schedule.is_none()) {
             tracing::warn!(source = %charge.job.source, "it has no schedule: it is backed up only when somebody asks");
         }
@@ -41,10 +35,14 @@ impl Daemon {
         tracing::info!(version = env!("CARGO_PKG_VERSION"), sources = orders.charges.len(), next, "in force");
         self.agenda.expect(expected, orders.runs_at_once, now);
         self.tell_others(&orders);
+        let expires = orders.credential_expires;
         let charges = orders.charges.into_iter().map(|charge| (charge.job.source.clone(), Arc::new(charge)));
         self.charges = charges.collect();
         catalog.close().await;
-        self.board.update(|shown| shown.reload = Reload { succeeded: true, loaded_at: now });
+        self.board.update(|shown| {
+            shown.reload = Reload { succeeded: true, loaded_at: now };
+            shown.credential_expires = expires;
+        });
         // It is in force, whatever the catalog cannot tell of it.
         if let Err(error) = self.post(now).await {
             tracing::error!(error = with_causes(&error), "the catalog cannot be read: what is shown may be too old");
@@ -56,41 +54,15 @@ impl Daemon {
     fn tell_others(&mut self, orders: &Orders) {
         let pinged = orders.charges.iter().filter_map(|charge| Some((charge.job.source.clone(), charge.ping.clone()?)));
         let pings = Arc::new(Pings::start(pinged, &self.courier));
-        let alerts = Alerts::start(orders.alerts.clone(), &self.courier, &self.board, orders.host.clone());
         // Runs under way keep the pings that they began with, which end with the last of them.
         self.pings = pings;
-        tokio::spawn(std::mem::replace(&mut self.alerts, alerts).close(TELL_WITHIN));
-    }
-
-    /// Listens at `asked`; what was listened at before ends only when the new place is ours.
-    fn show_pages(&mut self, asked: Option<SocketAddr>) -> Result<(), DaemonError> {
-        if self.pages.as_ref().map(|pages| pages.asked) == asked {
-            return Ok(());
-        }
-        let bound = asked.map(monitor::bind).transpose()?;
-        if let Some(before) = self.pages.take() {
-            before.stop.cancel();
-        }
-        let Some((asked, bound)) = asked.zip(bound) else { return Ok(()) };
-        tracing::info!(address = %bound.address, "metrics and health are shown");
-        let stop = CancellationToken::new();
-        let serving = monitor::serve(bound, self.board.clone(), self.clock, ROUND_MAX, stop.clone());
-        tokio::spawn(async move {
-            if let Err(error) = serving.await {
-                tracing::error!(error = with_causes(&error), "nobody can see metrics and health any more");
-            }
-        });
-        self.pages = Some(Pages { asked, stop });
-        Ok(())
+        self.teller.tell_others(orders.alerts.clone(), &self.courier, &self.board, orders.host.clone());
     }
 
     /// The new configuration, if nothing is wrong with it; else the old one goes on and says why.
     pub(super) async fn reload(&mut self, reread: &Reread) {
-        let reread = Arc::clone(reread);
         self.supervisor.reloading();
-        let read = tokio::task::spawn_blocking(move || reread()).await;
-        let read = read.unwrap_or_else(|panic| Err(format!("reading it broke off: {panic}")));
-        let taken = match read {
+        let taken = match service::read_again(reread).await {
             Ok(orders) if orders.state_dir != self.state_dir => {
                 Err("`state_dir` cannot change while we run: restart for that".to_owned())
             }

@@ -1,6 +1,9 @@
 //! judge: facts become states and problems; the rules of DESIGN.md, section 8, as values in and values out.
 
-use super::{Facts, Health, Problem, SealedFacts, SourceHealth, State, VaultFacts, VaultHealth};
+mod proof;
+mod watched;
+
+use super::{DrillHealth, Facts, Health, Ladder, Problem, SealedFacts, SourceHealth, State, VaultFacts, VaultHealth};
 use crate::{
     clock::{SignedDuration, Timestamp},
     run::Outcome,
@@ -41,6 +44,8 @@ fn judge_source(now: Timestamp, facts: &Facts) -> SourceHealth {
         expected_since: facts.expected_since,
         running_since: facts.running_since,
         next_run_at: facts.next_run_at,
+        rung: Ladder::of(facts),
+        drills: facts.drills.as_ref().map(DrillHealth::of),
     }
 }
 
@@ -54,6 +59,7 @@ fn judge_vault(now: Timestamp, facts: &Facts, vault: &VaultFacts) -> VaultHealth
         last_sealed: vault.last_sealed.clone(),
         last_good: vault.last_good.clone(),
         lapses_in: lock_end.map(|end| elapsed(now, end)),
+        watched: vault.watched.clone(),
     }
 }
 
@@ -120,6 +126,8 @@ fn problems(
         problems.push(Problem::Suspect { reasons: facts.suspicions.clone() });
     }
     problems.extend(clock_wrong(now, &facts.vaults));
+    problems.extend(facts.vaults.iter().flat_map(|vault| watched::problems(now, facts, vault)));
+    problems.extend(facts.drills.iter().flat_map(|drills| proof::problems(now, &facts.objectives, drills)));
     problems
 }
 
@@ -163,6 +171,11 @@ fn lapse(now: Timestamp, facts: &Facts, vault: &VaultFacts) -> Option<Problem> {
 
 /// When the vault gets its next good backup, if all goes on as it goes now; `None` where something is wrong already.
 fn renewal(now: Timestamp, facts: &Facts, vault: &VaultFacts) -> Option<Timestamp> {
+    // A watcher knows of no run: only that a vault with a period is not given anything before the next one.
+    if vault.watched.is_some() {
+        let last = vault.last_sealed.as_ref()?;
+        return vault.every.map(|every| term::next_period(every, last.sealed_at)).filter(|next| *next >= now);
+    }
     let well = vault.failing.is_none() && outcome(facts).is_some_and(Outcome::is_good);
     let next = facts.next_run_at.filter(|next| well && *next >= now)?;
     let due_at =

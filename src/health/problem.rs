@@ -1,30 +1,124 @@
 //! problem: what is wrong with a source: a word for programs, a sentence and a hint for people.
 
+mod words;
+
+pub use words::shortened;
+
 use super::State;
-use crate::clock::{SignedDuration, Timestamp, spoken, whole_second};
-use serde::{Serialize, Serializer, ser::SerializeStruct};
-use std::fmt;
+use crate::{
+    clock::{SignedDuration, Timestamp},
+    layout::BackupId,
+};
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Problem {
     /// No good backup anywhere, for longer than the first one may take.
-    NeverBackedUp { expected_since: Timestamp },
+    NeverBackedUp {
+        expected_since: Timestamp,
+    },
     /// The recovery point is older than the objective allows.
-    Overdue { age: SignedDuration, objective: SignedDuration },
+    Overdue {
+        age: SignedDuration,
+        objective: SignedDuration,
+    },
     /// The last run did not end well.
-    Failing { why: String },
+    Failing {
+        why: String,
+    },
     /// This vault's share of the last run failed.
-    VaultFailing { vault: String, why: String },
+    VaultFailing {
+        vault: String,
+        why: String,
+    },
     /// Fewer vaults than needed are current.
-    NotProtected { holding: usize, needed: usize },
+    NotProtected {
+        holding: usize,
+        needed: usize,
+    },
     /// The newest backup looks wiped.
-    Suspect { reasons: Vec<String> },
+    Suspect {
+        reasons: Vec<String>,
+    },
     /// The lock of the last good backup ends soon, and nothing renews it before.
-    Lapsing { vault: String, left: SignedDuration },
+    Lapsing {
+        vault: String,
+        left: SignedDuration,
+    },
     /// It has ended: whoever may delete there can delete that backup, as the bucket's own lifecycle will.
-    Lapsed { vault: String, ended_at: Timestamp },
+    Lapsed {
+        vault: String,
+        ended_at: Timestamp,
+    },
     /// A backup of a time to come: its age, and every lock's end, cannot be judged by this clock.
-    ClockWrong { ahead: SignedDuration },
+    ClockWrong {
+        ahead: SignedDuration,
+    },
+    /// The newest look into this vault could not see everything, or was too long ago.
+    Unconfirmed {
+        vault: String,
+        age: SignedDuration,
+        confirmed: bool,
+        why: Option<String>,
+        too_old: bool,
+    },
+    /// Somebody wrote in this vault where only the depositor writes, or the chain does not continue.
+    Tampered {
+        vault: String,
+        findings: Vec<String>,
+    },
+    /// Locks in this vault end earlier than promised, or are weaker.
+    LockShort {
+        vault: String,
+        objects: Vec<String>,
+    },
+    /// The vault itself does not lock any more as it did.
+    VaultWeakened {
+        vault: String,
+        findings: Vec<String>,
+    },
+    /// A backup cannot be restored from this vault as it was sealed.
+    Loss {
+        vault: String,
+        findings: Vec<String>,
+    },
+    /// No drill has ever passed, for longer than the first one may take.
+    NeverProven {
+        expected_since: Timestamp,
+    },
+    /// The newest data that is known to restore is older than the objective allows.
+    Unproven {
+        age: SignedDuration,
+        objective: SignedDuration,
+    },
+    /// A backup does not restore, or not to what was backed up.
+    DrillFailed {
+        backup: Option<BackupId>,
+        differences: Vec<String>,
+    },
+    DrillCouldNotRun {
+        why: String,
+        since: Timestamp,
+    },
+    /// The last drill that passed took longer than a restore may.
+    TooSlow {
+        took: SignedDuration,
+        objective: SignedDuration,
+    },
+    /// The vault's clock less ours.
+    ClockSkew {
+        vault: String,
+        secs: i64,
+    },
+    /// Zero is left where it has expired.
+    CredentialExpires {
+        vault: String,
+        left: SignedDuration,
+    },
+    /// The next drill has no room.
+    DiskShort {
+        free: u64,
+        needed: u64,
+    },
 }
 
 impl Problem {
@@ -40,13 +134,46 @@ impl Problem {
             Self::Lapsing { .. } => "lapsing",
             Self::Lapsed { .. } => "lapsed",
             Self::ClockWrong { .. } => "clock-wrong",
+            Self::Unconfirmed { .. } => "unconfirmed",
+            Self::Tampered { .. } => "tampered",
+            Self::LockShort { .. } => "lock-short",
+            Self::VaultWeakened { .. } => "vault-weakened",
+            Self::Loss { .. } => "loss",
+            Self::NeverProven { .. } => "never-proven",
+            Self::Unproven { .. } => "unproven",
+            Self::DrillFailed { .. } => "drill-failed",
+            Self::DrillCouldNotRun { .. } => "drill-could-not-run",
+            Self::TooSlow { .. } => "too-slow",
+            Self::ClockSkew { .. } => "clock-skew",
+            Self::CredentialExpires { .. } => "credential-expires",
+            Self::DiskShort { .. } => "disk-short",
         }
     }
 
     pub fn vault(&self) -> Option<&str> {
         match self {
-            Self::VaultFailing { vault, .. } | Self::Lapsing { vault, .. } | Self::Lapsed { vault, .. } => Some(vault),
-            _ => None,
+            Self::VaultFailing { vault, .. }
+            | Self::Lapsing { vault, .. }
+            | Self::Lapsed { vault, .. }
+            | Self::Unconfirmed { vault, .. }
+            | Self::Tampered { vault, .. }
+            | Self::LockShort { vault, .. }
+            | Self::VaultWeakened { vault, .. }
+            | Self::Loss { vault, .. }
+            | Self::ClockSkew { vault, .. }
+            | Self::CredentialExpires { vault, .. } => Some(vault),
+            Self::NeverBackedUp { .. }
+            | Self::Overdue { .. }
+            | Self::Failing { .. }
+            | Self::NotProtected { .. }
+            | Self::Suspect { .. }
+            | Self::ClockWrong { .. }
+            | Self::NeverProven { .. }
+            | Self::Unproven { .. }
+            | Self::DrillFailed { .. }
+            | Self::DrillCouldNotRun { .. }
+            | Self::TooSlow { .. }
+            | Self::DiskShort { .. } => None,
         }
     }
 
@@ -54,76 +181,42 @@ impl Problem {
     pub fn state(&self) -> State {
         match self {
             Self::Suspect { .. } => State::Suspect,
-            Self::Failing { .. } | Self::VaultFailing { .. } | Self::ClockWrong { .. } => State::Failing,
-            Self::Overdue { .. } | Self::Lapsing { .. } | Self::Lapsed { .. } => State::Overdue,
-            Self::NeverBackedUp { .. } | Self::NotProtected { .. } => State::Unprotected,
+            Self::Unconfirmed { too_old: true, .. } => State::Overdue,
+            Self::CredentialExpires { left, .. } if left.is_zero() => State::Overdue,
+            Self::Failing { .. }
+            | Self::VaultFailing { .. }
+            | Self::ClockWrong { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Tampered { .. }
+            | Self::DrillCouldNotRun { .. }
+            | Self::TooSlow { .. }
+            | Self::ClockSkew { .. }
+            | Self::CredentialExpires { .. }
+            | Self::DiskShort { .. } => State::Failing,
+            Self::Overdue { .. }
+            | Self::Lapsing { .. }
+            | Self::Lapsed { .. }
+            | Self::LockShort { .. }
+            | Self::VaultWeakened { .. }
+            | Self::NeverProven { .. }
+            | Self::Unproven { .. } => State::Overdue,
+            Self::NeverBackedUp { .. } | Self::NotProtected { .. } | Self::Loss { .. } | Self::DrillFailed { .. } => {
+                State::Unprotected
+            }
         }
     }
 
-    pub fn hint(&self) -> &'static str {
+    /// How far the same problem has come: at the next stage it is told again. Findings are told again when they have
+    /// become twice as many, so that a flood is not told at every look.
+    pub fn stage(&self) -> u32 {
         match self {
-            Self::NeverBackedUp { .. } | Self::Overdue { .. } => {
-                "`strongroom check` finds what is in its way; `strongroom history` says what became of each run."
+            Self::Unconfirmed { too_old, .. } => u32::from(*too_old),
+            Self::CredentialExpires { left, .. } => u32::from(left.is_zero()),
+            Self::Tampered { findings, .. } | Self::VaultWeakened { findings, .. } | Self::Loss { findings, .. } => {
+                findings.len().max(1).ilog2()
             }
-            Self::Failing { .. } => "Mend the cause; `strongroom check` tells whether it is gone.",
-            Self::VaultFailing { .. } => "`strongroom check` asks the vault what is wrong.",
-            Self::NotProtected { .. } => "Mend the vaults that fail; `needed` says how many must hold a backup.",
-            Self::Suspect { .. } => {
-                "Look at the database now. Older, good backups stay locked; `strongroom list` shows them."
-            }
-            Self::Lapsing { .. } => "A good backup in that vault before then renews it: see why none arrives.",
-            Self::Lapsed { .. } => "Make a good backup in that vault now, and copy what it still holds.",
-            Self::ClockWrong { .. } => "See that this host's clock is kept by NTP.",
+            Self::LockShort { objects, .. } => objects.len().max(1).ilog2(),
+            _ => 0,
         }
-    }
-}
-
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NeverBackedUp { expected_since } => {
-                write!(f, "there is no good backup, and one is expected since {}", whole_second(*expected_since))
-            }
-            Self::Overdue { age, objective } => {
-                write!(f, "the recovery point is {} old, and {} is allowed", spoken(*age), spoken(*objective))
-            }
-            Self::Failing { why } => write!(f, "the last run failed: {why}"),
-            Self::VaultFailing { vault, why } => write!(f, "nothing arrives in vault `{vault}`: {why}"),
-            Self::NotProtected { holding, needed } => {
-                write!(f, "{holding} of the {needed} vaults that are needed hold what they should")
-            }
-            Self::Suspect { reasons } => write!(f, "the newest backup looks wiped: {}", shortened(reasons)),
-            Self::Lapsing { vault, left } => {
-                write!(f, "in vault `{vault}` the last good backup is locked for {} only", spoken(*left))
-            }
-            Self::Lapsed { vault, ended_at } => {
-                let ended_at = whole_second(*ended_at);
-                write!(f, "in vault `{vault}` nothing good is locked any more: the last lock ended at {ended_at}")
-            }
-            Self::ClockWrong { ahead } => {
-                write!(f, "the newest good backup is of a time {} from now: a clock was or is wrong", spoken(*ahead))
-            }
-        }
-    }
-}
-
-/// Three reasons and the number of the others: a wiped schema has one for each table.
-pub fn shortened(reasons: &[String]) -> String {
-    let shown = reasons.iter().take(3).map(String::as_str).collect::<Vec<_>>().join("; ");
-    match reasons.len().saturating_sub(3) {
-        0 => shown,
-        more => format!("{shown}; and {more} more"),
-    }
-}
-
-/// The same for every problem: a program switches on the word and shows the sentence.
-impl Serialize for Problem {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut written = serializer.serialize_struct("Problem", 4)?;
-        written.serialize_field("problem", self.word())?;
-        written.serialize_field("vault", &self.vault())?;
-        written.serialize_field("says", &self.to_string())?;
-        written.serialize_field("hint", self.hint())?;
-        written.end()
     }
 }

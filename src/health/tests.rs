@@ -1,5 +1,7 @@
 //! Tests of the judgement: each case is a table of facts and the one line that it is judged to be.
 
+mod watched;
+
 use super::*;
 use crate::{
     clock::whole_second,

@@ -25,6 +25,10 @@ pub struct Shown {
     pub totals: Totals,
     /// Each vault's clock less ours, in seconds, where a vault has told.
     pub clock_skews: BTreeMap<String, f64>,
+    /// When each vault's credential expires, where that is known.
+    pub credential_expires: BTreeMap<String, Timestamp>,
+    /// Whose watch it is; `None`: the depositor's daemon, which has runs to show.
+    pub watching: Option<&'static str>,
     pub reload: Reload,
     /// The first facts are there and the schedule runs.
     pub ready: bool,
@@ -62,6 +66,8 @@ impl Board {
             facts: Vec::new(),
             totals: Totals::default(),
             clock_skews: BTreeMap::new(),
+            credential_expires: BTreeMap::new(),
+            watching: None,
             reload: Reload { succeeded: true, loaded_at: now },
             ready: false,
             beat: Beat { at: now, instant: Instant::now() },

@@ -1,6 +1,8 @@
 //! metrics: the board as a page for Prometheus, in OpenMetrics 1.0. Made anew at each scrape from the facts, so that
 //! nothing stale can be on it and every series is there from the beginning, with 0 for "never".
 
+mod watched;
+
 use super::board::Shown;
 use crate::{
     clock::Timestamp,
@@ -22,9 +24,15 @@ pub fn page(now: Timestamp, shown: &Shown) -> String {
     let mut page = Page(Registry::default());
     daemon(&mut page, shown);
     backups(&mut page, &health);
-    last_runs(&mut page, &health);
     standing(&mut page, &health);
-    runs(&mut page, shown, &health);
+    match shown.watching {
+        Some(role) => watched::families(&mut page, role, &health),
+        None => {
+            last_runs(&mut page, &health);
+            going_on(&mut page, &health);
+            runs(&mut page, shown, &health);
+        }
+    }
     let mut written = String::new();
     text::encode(&mut written, &page.0).expect("a string takes all that is written to it");
     written
@@ -100,6 +108,11 @@ fn daemon(page: &mut Page, shown: &Shown) {
         "The clock of the vault's server less the clock of this host, when they were last compared",
         shown.clock_skews.iter().map(|(vault, skew)| (vec![("vault", vault.clone())], *skew)),
     );
+    page.gauge(
+        "strongroom_credential_expires_timestamp_seconds",
+        "When the credential for this vault expires, as its file says; absent where that does not",
+        shown.credential_expires.iter().map(|(vault, at)| (vec![("vault", vault.clone())], timestamp(*at))),
+    );
     page.counter(
         "strongroom_alerts_failed",
         "Messages that an alert could not deliver, after all tries, or dropped because too many were waiting",
@@ -126,12 +139,6 @@ fn backups(page: &mut Page, health: &Health) {
         "When the lock of the newest good backup in this vault ends: from then on it can be deleted; 0 without one",
         health,
         |vault| timestamp_or_0(vault.locked_until()),
-    );
-    page.by_vault(
-        "strongroom_vault_failing",
-        "1 if the last run could not deposit in this vault, else 0",
-        health,
-        |vault| one_if(vault.failing.is_some()),
     );
     page.by_source(
         "strongroom_recovery_point_timestamp_seconds",
@@ -209,8 +216,18 @@ fn standing(page: &mut Page, health: &Health) {
     plain("strongroom_vaults_holding", "How many vaults hold what they should, good and locked", &|source| {
         source.holding as f64
     });
-    plain("strongroom_running", "1 while a run of this source is going on, else 0", &|source| {
-        one_if(source.running_since.is_some())
+}
+
+/// What only who makes backups knows.
+fn going_on(page: &mut Page, health: &Health) {
+    page.by_vault(
+        "strongroom_vault_failing",
+        "1 if the last run could not deposit in this vault, else 0",
+        health,
+        |vault| one_if(vault.failing.is_some()),
+    );
+    page.by_source("strongroom_running", "1 while a run of this source is going on, else 0", health, |source| {
+        Some(one_if(source.running_since.is_some()))
     });
     page.by_source(
         "strongroom_next_run_timestamp_seconds",

@@ -62,9 +62,10 @@ impl Inspector {
         limit: usize,
     ) -> Result<Vec<(BackupId, Standing)>, RoleError> {
         use futures_util::{StreamExt, TryStreamExt};
-        let judging = shelf.folders.iter().take(limit).map(async |(backup, folder)| {
+        let judging = shelf.folders.iter().take(limit).map(|(backup, folder)| async move {
             Ok::<_, RoleError>((backup.clone(), self.judge(source, backup, folder).await?))
         });
+        let judging: Vec<_> = judging.collect();
         futures_util::stream::iter(judging).buffered(8).try_collect().await
     }
 

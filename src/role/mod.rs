@@ -9,6 +9,7 @@ mod holdings;
 mod inspector;
 mod promise;
 mod reporter;
+mod reports;
 mod restorer;
 mod shelf;
 mod survey;
@@ -18,6 +19,7 @@ pub use holdings::Holdings;
 pub use inspector::{Inspector, SAME_MOMENT};
 pub use promise::shortfall;
 pub use reporter::Reporter;
+pub use reports::verified as verified_report;
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};
 

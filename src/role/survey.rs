@@ -8,7 +8,7 @@ use crate::{
     term::Term,
     vault::{Lock, VaultError},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicUsize, Ordering::Relaxed},
@@ -65,12 +65,11 @@ impl Inspector {
         let silences = AtomicUsize::new(0);
         let mut doubted = 0;
         let mut links = Vec::new();
-        let mut judging = stream::iter(known.into_iter().chain(others))
-            .map(|(backup, folder)| {
-                let judging = self.judge_unless_silent(source, backup, folder, &silences);
-                async move { (backup, folder, judging.await) }
-            })
-            .buffered(AT_ONCE);
+        let asked = known.into_iter().chain(others).map(|(backup, folder)| {
+            let judging = self.judge_unless_silent(source, backup, folder, &silences);
+            async move { (backup, folder, judging.await) }.boxed()
+        });
+        let mut judging = stream::iter(asked.collect::<Vec<_>>()).buffered(AT_ONCE);
         while doubted <= DOUBTED_MAX {
             let Some((backup, folder, judged)) = judging.next().await else { break };
             left.remove(backup);
@@ -105,19 +104,18 @@ impl Inspector {
     }
 
     /// Reads the locks of versions back, and hands each to `each` as it comes.
-    pub async fn read_locks<T: Copy>(
+    pub async fn read_locks<T: Copy + Send>(
         &self,
         versions: impl IntoIterator<Item = (T, &ObjectKey, &VersionId)>,
         mut each: impl FnMut(T, Result<Lock, RoleError>),
     ) {
         let silences = AtomicUsize::new(0);
-        let mut reading = stream::iter(versions)
-            .map(|(what, key, version)| {
-                let reading = self.in_time(LOCK_WITHIN, self.vault.lock_of(key, version));
-                let reading = self.unless_silent(&silences, reading);
-                async move { (what, reading.await) }
-            })
-            .buffer_unordered(AT_ONCE);
+        let asked = versions.into_iter().map(|(what, key, version)| {
+            let reading = self.in_time(LOCK_WITHIN, self.vault.lock_of(key, version));
+            let reading = self.unless_silent(&silences, reading);
+            async move { (what, reading.await) }.boxed()
+        });
+        let mut reading = stream::iter(asked.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
         while let Some((what, lock)) = reading.next().await {
             each(what, lock);
         }

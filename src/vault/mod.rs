@@ -33,6 +33,19 @@ pub struct VaultSettings {
     pub slack: SignedDuration,
 }
 
+impl VaultSettings {
+    /// When the credential expires, where that is known.
+    pub fn credential_expires_at(&self) -> Option<Timestamp> {
+        match &self.address {
+            VaultAddress::S3(s3) => match &s3.credentials {
+                S3Credentials::Keys { expires_at, .. } => *expires_at,
+                S3Credentials::AwsChain => None,
+            },
+            VaultAddress::Directory(_) => None,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub enum VaultAddress {
     /// `file:///srv/strongroom`
@@ -59,6 +72,8 @@ pub enum S3Credentials {
         access_key_id: String,
         secret_access_key: Secret,
         session_token: Option<Secret>,
+        /// When its owner takes it back, as the file says.
+        expires_at: Option<Timestamp>,
     },
     /// AWS's own chain (instance or web identity role), asked for by name.
     AwsChain,

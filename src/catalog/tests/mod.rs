@@ -3,6 +3,7 @@ mod facts;
 mod opening;
 mod runs;
 mod several;
+mod watching;
 
 use super::{Catalog, Held, Place, Sealed};
 use crate::{

@@ -155,12 +155,12 @@ async fn a_catalog_of_a_newer_version_is_refused_and_not_touched() {
     let world = World::with_a_catalog().await;
     let address = format!("sqlite://{}", world.file("catalog.db").display());
     let mut newer = sqlx::SqliteConnection::connect(&address).await.unwrap();
-    sqlx::raw_sql("PRAGMA user_version = 2; DROP TABLE shares").execute(&mut newer).await.unwrap();
+    sqlx::raw_sql("PRAGMA user_version = 3; DROP TABLE shares").execute(&mut newer).await.unwrap();
     newer.close().await.unwrap();
     let bytes = fs::read(world.file("catalog.db")).unwrap();
     let error = Catalog::open(world.folder.path(), world.now).await.err().unwrap();
     assert_eq!(error.kind(), Kind::Settings);
-    assert!(error.to_string().ends_with("catalog.db is of version 2; this strongroom knows version 1"), "{error}");
+    assert!(error.to_string().ends_with("catalog.db is of version 3; this strongroom knows version 2"), "{error}");
     assert_eq!(fs::read(world.file("catalog.db")).unwrap(), bytes);
     assert_eq!(world.aside(), [""; 0]);
 }

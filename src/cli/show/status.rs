@@ -4,7 +4,7 @@ use super::{print, print_json, table};
 use crate::{
     cli::Failure,
     clock::{Timestamp, spoken, whole_second},
-    health::{Health, SourceHealth, State, VaultHealth},
+    health::{Health, Ladder, LadderStep, Rung, SourceHealth, State, VaultHealth},
 };
 use owo_colors::OwoColorize;
 use serde_json::json;
@@ -17,18 +17,24 @@ pub fn status(health: &Health, as_json: bool) -> Result<(), Failure> {
 }
 
 fn text(health: &Health) -> String {
-    let mut rows = table(&["SOURCE", "STATE", "RECOVERY POINT", "PROTECTED", "LOCKS", "LAST RUN", "NEXT RUN"]);
+    let watched = health.sources.iter().any(|source| source.vaults.iter().any(|vault| vault.watched.is_some()));
+    let ends = if watched { ["LADDER", "LAST DRILL"] } else { ["LAST RUN", "NEXT RUN"] };
+    let mut rows = table(&[&["SOURCE", "STATE", "RECOVERY POINT", "PROTECTED", "LOCKS"][..], &ends].concat());
     for source in &health.sources {
         let locks: Vec<String> = source.vaults.iter().map(lock).collect();
-        rows.add_row([
+        let ends = if watched {
+            [ladder(source, health.at), last_drill(source, health.at)]
+        } else {
+            [last_run(source, health.at), next_run(source, health.at)]
+        };
+        let begins = [
             source.source.to_string(),
             source.state.word().to_owned(),
             recovery_point(source),
             format!("{} ({} needed)", source.holding, source.needed),
             locks.join("\n"),
-            last_run(source, health.at),
-            next_run(source, health.at),
-        ]);
+        ];
+        rows.add_row(begins.into_iter().chain(ends));
     }
     let mut text = format!("{rows}\n");
     for source in &health.sources {
@@ -79,6 +85,27 @@ fn next_run(source: &SourceHealth, now: Timestamp) -> String {
     source.next_run_at.map_or("when asked".to_owned(), |at| relative(at, now))
 }
 
+/// `proven     7h 2m ago`: how old the data is that has come so far.
+fn ladder(source: &SourceHealth, now: Timestamp) -> String {
+    let Ladder { sealed, confirmed, proven } = &source.rung;
+    let rungs = Rung::ALL.into_iter().zip([sealed, confirmed, proven]);
+    let known = rungs.filter(|(rung, _)| *rung != Rung::Proven || source.drills.is_some());
+    let line = |(rung, step): (Rung, &Option<LadderStep>)| {
+        let age = step.as_ref().map_or("never".to_owned(), |step| relative(step.snapshot_at.min(now), now));
+        format!("{:<9} {age}", rung.word())
+    };
+    known.map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn last_drill(source: &SourceHealth, now: Timestamp) -> String {
+    let Some(drills) = &source.drills else { return "not known here".to_owned() };
+    let last = drills.last.as_ref().map_or("never".to_owned(), |last| {
+        format!("{}, {} (took {})", last.outcome.word(), relative(last.at.min(now), now), spoken(last.took))
+    });
+    let next = drills.next_at.map(|at| format!("\nnext {}", relative(at, now))).unwrap_or_default();
+    last + &next
+}
+
 fn relative(at: Timestamp, now: Timestamp) -> String {
     let ago = now.duration_since(at);
     if ago.is_negative() { format!("in {}", spoken(-ago)) } else { format!("{} ago", spoken(ago)) }
@@ -89,7 +116,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::SignedDuration,
-        health::{Facts, Objectives, SealedFacts, VaultFacts, judge},
+        health::{DrillFacts, Facts, Objectives, SealedFacts, VaultFacts, VaultWatched, judge},
         layout::BackupId,
         manifest::LockMode,
         run::{Bytes, End, Outcome, Phase, Record, Trigger},
@@ -151,6 +178,35 @@ mod tests {
         facts.last_run = Some(Record { source, backup: None, trigger, started_at, phase, ended });
         facts.next_run_at = Some(at("2026-11-21T12:15:00Z"));
         facts
+    }
+
+    #[test]
+    fn who_watches_sees_the_ladder_and_the_last_drill() {
+        let mut facts = backed_up();
+        facts.vaults.truncate(1);
+        let (last_confirmed, confirmed_at) = (facts.vaults[0].last_good.clone(), Some(at("2026-11-21T11:59:00Z")));
+        facts.vaults[0].watched = Some(VaultWatched { last_confirmed, confirmed_at, ..VaultWatched::default() });
+        (facts.last_run, facts.next_run_at, facts.objectives) = (None, None, Objectives::default());
+        let health = judge(at("2026-11-21T12:00:00Z"), &[facts.clone()]);
+        let expected = r" SOURCE  STATE  RECOVERY POINT  PROTECTED     LOCKS                     LADDER              LAST DRILL
+ app     good   1h 0m ago       1 (1 needed)  offsite lapses in 34d 3h  sealed    1h 0m ago not known here
+                                                                        confirmed 1h 0m ago";
+        let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(squeezed(&plain(&text(&health))), squeezed(expected));
+        facts.drills = Some(DrillFacts {
+            expected_since: at("2026-11-21T11:00:00Z"),
+            last: None,
+            last_passed: None,
+            failed: None,
+            stuck_since: None,
+            running_since: None,
+            next_at: Some(at("2026-11-21T13:00:00Z")),
+            disk: None,
+        });
+        let text = plain(&text(&judge(at("2026-11-21T12:00:00Z"), &[facts])));
+        for words in ["proven    never", "never\n", "next in 1h 0m"] {
+            assert!(text.contains(words), "{text}");
+        }
     }
 
     fn plain(text: &str) -> String {

@@ -87,7 +87,7 @@ impl Door {
         let wrong = || VerbError::WrongRole { verb: "confirm --deep", found, wanted: "restorer" };
         let (verifying, configured) = match keys {
             Keys::Restorer { verifying, identities, .. } => (verifying, Some(identities)),
-            Keys::Inspector { verifying } => (verifying, None),
+            Keys::Inspector { verifying, .. } => (verifying, None),
             Keys::Depositor(_) => return Err(wrong().into()),
         };
         let given = options.identity.as_deref().map(read_identity).transpose()?;

@@ -12,6 +12,7 @@ use crate::{
     config::{self, DepositorKeys, Keys, Plan, SourcePlan},
     daemon::{self, Charge, Orders, Timing},
     failure::{Explain, Kind, with_causes},
+    health::Health,
     keyring::SigningKey,
     layout::SourceName,
     progress::Progress,
@@ -93,11 +94,9 @@ impl Door {
     }
 
     /// Health as the catalog knows it, without asking any vault.
-    pub async fn status(&self, plan: Plan) -> Result<u8, Failure> {
+    pub(super) async fn depositors_health(&self, plan: Plan) -> Result<Health, Failure> {
         let orders = self.orders(plan, "status")?;
-        let health = daemon::health(orders, self.clock).await?;
-        show::status(&health, self.json)?;
-        Ok(if health.sources.iter().all(|source| source.state.is_quiet()) { 0 } else { Kind::Failed as u8 })
+        Ok(daemon::health(orders, self.clock).await?)
     }
 
     fn depositors_alone(&self, plan: &Plan, verb: &'static str) -> Result<(), VerbError> {
@@ -117,7 +116,9 @@ impl Door {
         let (signing, packer) = (Arc::new(signing), Packer::new(recipients, digest));
         let charge = |source| self.charge(source, &vaults, &signing, &packer, &state_dir);
         let charges = sources.into_iter().filter_map(|source| charge(source).transpose());
+        let expires = vaults.iter().filter_map(|vault| Some((vault.name.clone(), vault.credential_expires_at()?)));
         Ok(Orders {
+            credential_expires: expires.collect(),
             charges: charges.collect::<Result<_, _>>()?,
             state_dir: state_dir.clone(),
             runs_at_once: daemon.runs_at_once,

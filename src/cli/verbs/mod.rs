@@ -5,6 +5,7 @@ mod keeping;
 mod proving;
 mod reading;
 mod runbook;
+mod watching;
 
 use super::{Failure, show};
 use crate::{
@@ -94,12 +95,18 @@ impl Door {
                     }
                 }
                 for vault in &plan.vaults {
+                    found.extend(check::credential(&vault.name, vault.credential_expires_at(), self.clock.now()));
                     let depositor = Depositor::open(vault, Arc::clone(&signing), self.clock)?;
                     found.extend(check::deposit(&depositor).await);
                 }
             }
-            Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => {
+            Keys::Inspector { verifying, .. } | Keys::Restorer { verifying, .. } => {
+                for source in &plan.sources {
+                    let said = source.objectives.recovery_point.is_some();
+                    found.extend((!said).then(|| check::unasked(&source.name, watching::RECOVERY_POINT_UNASKED)));
+                }
                 for vault in &plan.vaults {
+                    found.extend(check::credential(&vault.name, vault.credential_expires_at(), self.clock.now()));
                     let inspector = Inspector::open(vault, verifying.clone(), self.clock)?;
                     found.extend(check::reading(&inspector, &sources).await);
                 }

@@ -149,7 +149,7 @@ impl Door {
         vault: Option<&str>,
     ) -> Result<Vec<Inspector>, Failure> {
         let verifying: &VerifyingKey = match &plan.keys {
-            Keys::Inspector { verifying } | Keys::Restorer { verifying, .. } => verifying,
+            Keys::Inspector { verifying, .. } | Keys::Restorer { verifying, .. } => verifying,
             Keys::Depositor(_) => {
                 return Err(VerbError::WrongRole { verb, found: plan.role(), wanted: "inspector or restorer" }.into());
             }
@@ -172,7 +172,7 @@ impl Door {
         let found = plan.role();
         let (verifying, configured) = match plan.keys {
             Keys::Restorer { verifying, identities, .. } => (verifying, Some(identities)),
-            Keys::Inspector { verifying } => (verifying, None),
+            Keys::Inspector { verifying, .. } => (verifying, None),
             Keys::Depositor(_) => return Err(VerbError::WrongRole { verb, found, wanted: "restorer" }.into()),
         };
         let given = identity.map(read_identity).transpose()?;

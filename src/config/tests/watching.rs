@@ -63,7 +63,7 @@ fn an_alert_is_told_of_all_events_or_of_those_that_it_names() {
     assert_eq!(load(url), EventKind::ALL.into());
     assert_eq!(load(&format!("{url}on = [\"suspect\"]")), [EventKind::Suspect].into());
     let plain = "kind = \"webhook\"\nallow_plain_http = true\nurl = { file = \"keys/plain.url\" }";
-    assert_eq!(load(plain).len(), 4);
+    assert_eq!(load(plain).len(), 6);
 }
 
 #[test]

@@ -17,12 +17,17 @@ pub enum EventKind {
     Suspect,
     /// What there is is too old, or its lock ends soon.
     Overdue,
+    /// What there is was not proven to restore, or not lately, or proves not to.
+    Unproven,
+    /// A vault does not hold, or does not protect, what it did.
+    Tampering,
     /// Every problem is over.
     Recovered,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 4] = [Self::Failed, Self::Suspect, Self::Overdue, Self::Recovered];
+    pub const ALL: [Self; 6] =
+        [Self::Failed, Self::Suspect, Self::Overdue, Self::Unproven, Self::Tampering, Self::Recovered];
 
     /// As written in a configuration and in a webhook's JSON.
     pub fn word(self) -> &'static str {
@@ -30,6 +35,8 @@ impl EventKind {
             Self::Failed => "failed",
             Self::Suspect => "suspect",
             Self::Overdue => "overdue",
+            Self::Unproven => "unproven",
+            Self::Tampering => "tampering",
             Self::Recovered => "recovered",
         }
     }
@@ -39,12 +46,26 @@ impl EventKind {
             Problem::Failing { .. }
             | Problem::VaultFailing { .. }
             | Problem::NotProtected { .. }
-            | Problem::ClockWrong { .. } => Self::Failed,
+            | Problem::ClockWrong { .. }
+            | Problem::Unconfirmed { too_old: false, .. }
+            | Problem::ClockSkew { .. }
+            | Problem::CredentialExpires { .. } => Self::Failed,
             Problem::Suspect { .. } => Self::Suspect,
             Problem::NeverBackedUp { .. }
             | Problem::Overdue { .. }
             | Problem::Lapsing { .. }
-            | Problem::Lapsed { .. } => Self::Overdue,
+            | Problem::Lapsed { .. }
+            | Problem::Unconfirmed { too_old: true, .. } => Self::Overdue,
+            Problem::NeverProven { .. }
+            | Problem::Unproven { .. }
+            | Problem::DrillFailed { .. }
+            | Problem::DrillCouldNotRun { .. }
+            | Problem::TooSlow { .. }
+            | Problem::DiskShort { .. } => Self::Unproven,
+            Problem::Tampered { .. }
+            | Problem::LockShort { .. }
+            | Problem::VaultWeakened { .. }
+            | Problem::Loss { .. } => Self::Tampering,
         }
     }
 }
@@ -81,6 +102,8 @@ impl Event {
             EventKind::Failed => "backups fail",
             EventKind::Suspect => "the newest backup looks wiped",
             EventKind::Overdue => "backups are overdue",
+            EventKind::Unproven => "backups are not proven to restore",
+            EventKind::Tampering => "a vault is not as it was left",
             EventKind::Recovered => "all is well again",
         };
         let still = if self.reminder { " (still)" } else { "" };
@@ -167,9 +190,13 @@ fn is_long_ago(told_at: Timestamp, now: Timestamp) -> bool {
     ago >= REMIND_AFTER || ago.is_negative()
 }
 
-/// Tells one problem from another: two vaults that fail are two.
+/// Tells one problem from another: two vaults that fail are two, and one that has grown worse is another.
 fn key(problem: &Problem) -> String {
-    problem.vault().map_or(problem.word().to_owned(), |vault| format!("{}/{vault}", problem.word()))
+    let of_vault = problem.vault().map_or(problem.word().to_owned(), |vault| format!("{}/{vault}", problem.word()));
+    match problem.stage() {
+        0 => of_vault,
+        stage => format!("{of_vault}/{stage}"),
+    }
 }
 
 #[cfg(test)]

@@ -12,8 +12,8 @@ pub fn letter(hook: Hook, event: &Event, host: &str) -> Letter {
     let mut letter = Letter::text(event.title(), hook, clipped(&event.text(host), BYTES_MAX));
     // 5 is the loudest there is, 3 the usual.
     let (priority, tags) = match event.kind {
-        EventKind::Suspect => ("5", "rotating_light"),
-        EventKind::Failed | EventKind::Overdue => ("4", "warning"),
+        EventKind::Suspect | EventKind::Tampering => ("5", "rotating_light"),
+        EventKind::Failed | EventKind::Overdue | EventKind::Unproven => ("4", "warning"),
         EventKind::Recovered => ("3", "white_check_mark"),
     };
     letter.headers.extend([("title", event.title()), ("priority", priority.to_owned()), ("tags", tags.to_owned())]);

@@ -2,7 +2,7 @@
 //!
 //! | field | |
 //! |---|---|
-//! | `event` | `failed`, `suspect`, `overdue`, `recovered` |
+//! | `event` | `failed`, `suspect`, `overdue`, `unproven`, `tampering`, `recovered` |
 //! | `reminder` | true where it was told before and has stayed for a day |
 //! | `source` | its name |
 //! | `state` | `good`, `waiting`, `suspect`, `failing`, `overdue`, `unprotected` |

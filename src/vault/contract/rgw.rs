@@ -103,6 +103,7 @@ pub fn keys(access_key_id: &str, secret: &str) -> S3Credentials {
         access_key_id: access_key_id.into(),
         secret_access_key: Secret::new(secret.as_bytes().to_vec()),
         session_token: None,
+        expires_at: None,
     }
 }
 

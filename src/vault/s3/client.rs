@@ -62,7 +62,7 @@ pub fn open(settings: &S3Settings, server_clock: &ServerClock) -> Result<Client,
         .http_client(http.clone());
     config.set_endpoint_url(settings.endpoint.clone());
     let config = match &settings.credentials {
-        S3Credentials::Keys { access_key_id, secret_access_key, session_token } => {
+        S3Credentials::Keys { access_key_id, secret_access_key, session_token, .. } => {
             let token = session_token.as_ref().map(|token| token.reveal_text().map(str::to_owned)).transpose()?;
             let secret = secret_access_key.reveal_text()?;
             config.credentials_provider(Credentials::new(access_key_id, secret, token, None, "strongroom"))

@@ -1,7 +1,7 @@
 //! Tests of what is told and when, on health made by hand.
 
 use super::*;
-use crate::health::{Objectives, VaultHealth};
+use crate::health::{Ladder, Objectives, VaultHealth};
 
 const DAY: i64 = 24;
 
@@ -24,6 +24,8 @@ pub fn source(problems: Vec<Problem>) -> SourceHealth {
         expected_since: at(-1000),
         running_since: None,
         next_run_at: None,
+        rung: Ladder::default(),
+        drills: None,
     }
 }
 

@@ -1,0 +1,110 @@
+//! reports: what drills say of a source in a vault, as far as it can be verified.
+//!
+//! Anybody who may write there can put anything under those keys. A report counts where the reporter's key signed its
+//! very bytes, for this source and this drill, and of several versions the earliest such one.
+
+use super::{Inspector, RoleError};
+use crate::{
+    keyring::VerifyingKey,
+    layout::{self, DrillId, ObjectKey, SourceName},
+    proof::{DrillReport, FORMAT},
+    vault::{ObjectVersion, VaultError},
+};
+use bytes::Bytes;
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
+
+const REPORT: &str = "report.json";
+const SIGNATURE: &str = "report.json.minisig";
+const REPORT_BYTES_MAX: u64 = 16 << 20;
+const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
+/// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
+const VERSIONS_TRIED: usize = 5;
+
+/// What the signature of a report says beside it, signed along.
+pub fn trusted_comment(source: &SourceName, drill: &DrillId) -> String {
+    format!("strongroom drill 1 {source} {drill}")
+}
+
+/// The report, if `signature` is the reporter's, over exactly these bytes, and for this source and drill.
+pub fn verified(key: &VerifyingKey, source: &SourceName, report: &[u8], signature: &[u8]) -> Option<DrillReport> {
+    let comment = key.verify(report, signature)?;
+    let report: DrillReport = serde_json::from_slice(report).ok()?;
+    let fits = report.format == FORMAT && report.source == *source;
+    (fits && comment == trusted_comment(source, &report.drill)).then_some(report)
+}
+
+/// One drill's objects, the oldest versions first.
+#[derive(Default)]
+struct Filed {
+    reports: Vec<ObjectVersion>,
+    signatures: Vec<ObjectVersion>,
+}
+
+impl Inspector {
+    /// The newest `limit` drills of `source` by the server's clock, without those that are `known`, as far as they are
+    /// authentic; the newest first.
+    pub async fn reports(
+        &self,
+        source: &SourceName,
+        key: &VerifyingKey,
+        known: &BTreeSet<DrillId>,
+        limit: usize,
+    ) -> Result<Vec<DrillReport>, RoleError> {
+        let mut filed: BTreeMap<DrillId, Filed> = BTreeMap::new();
+        for version in self.vault.versions(&layout::drills(source)).await?.into_iter().filter(|listed| !listed.marker) {
+            match named(source, &version.key) {
+                Some((drill, REPORT)) => filed.entry(drill).or_default().reports.push(version),
+                Some((drill, SIGNATURE)) => filed.entry(drill).or_default().signatures.push(version),
+                _ => {}
+            }
+        }
+        let mut filed: Vec<_> = filed.into_iter().collect();
+        filed.sort_by_key(|(_, filed)| Reverse(filed.reports.first().map(|version| version.last_modified)));
+        let mut reports = Vec::new();
+        for (drill, filed) in filed.into_iter().take(limit).filter(|(drill, _)| !known.contains(drill)) {
+            reports.extend(self.authentic(source, &drill, key, &filed).await?);
+        }
+        Ok(reports)
+    }
+
+    async fn authentic(
+        &self,
+        source: &SourceName,
+        drill: &DrillId,
+        key: &VerifyingKey,
+        filed: &Filed,
+    ) -> Result<Option<DrillReport>, RoleError> {
+        let mut signatures = Vec::new();
+        for version in filed.signatures.iter().take(VERSIONS_TRIED) {
+            signatures.extend(self.piece(version, SIGNATURE_BYTES_MAX).await?);
+        }
+        for version in filed.reports.iter().take(VERSIONS_TRIED) {
+            let Some(bytes) = self.piece(version, REPORT_BYTES_MAX).await? else { continue };
+            let found = signatures.iter().find_map(|signature| verified(key, source, &bytes, signature));
+            if let Some(report) = found.filter(|report| report.drill == *drill) {
+                return Ok(Some(report));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A listed version's bytes; `None` where it is gone, or too large to be a report.
+    async fn piece(&self, version: &ObjectVersion, limit: u64) -> Result<Option<Bytes>, RoleError> {
+        if version.size > limit {
+            return Ok(None);
+        }
+        match self.vault.get(&version.key, &version.version, limit).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(VaultError::Missing { .. } | VaultError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn named<'k>(source: &SourceName, key: &'k ObjectKey) -> Option<(DrillId, &'k str)> {
+    let (drill, file) = key.as_str().strip_prefix(&layout::drills(source))?.split_once('/')?;
+    Some((drill.parse().ok()?, file))
+}
