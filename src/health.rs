@@ -53,7 +53,7 @@ pub struct Facts {
 }
 
 /// What a watcher knows of a source's drills.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrillFacts {
     /// Since when drills are expected: a source without any is unproven from then on.
     pub expected_since: Timestamp,
@@ -190,6 +190,8 @@ pub struct SourceHealth {
     pub expected_since: Timestamp,
     pub running_since: Option<Timestamp>,
     pub next_run_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drills: Option<DrillFacts>,
 }
 
 impl SourceHealth {
@@ -212,6 +214,8 @@ pub struct VaultHealth {
     /// Until the lock of the last good backup ends: zero once it has ended, `None` where there is no lock.
     #[serde(rename = "lapses_in_seconds", serialize_with = "written::seconds")]
     pub lapses_in: Option<SignedDuration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watched: Option<VaultWatched>,
 }
 
 impl VaultHealth {

@@ -41,6 +41,7 @@ fn judge_source(now: Timestamp, facts: &Facts) -> SourceHealth {
         expected_since: facts.expected_since,
         running_since: facts.running_since,
         next_run_at: facts.next_run_at,
+        drills: facts.drills.clone(),
     }
 }
 
@@ -54,6 +55,7 @@ fn judge_vault(now: Timestamp, facts: &Facts, vault: &VaultFacts) -> VaultHealth
         last_sealed: vault.last_sealed.clone(),
         last_good: vault.last_good.clone(),
         lapses_in: lock_end.map(|end| elapsed(now, end)),
+        watched: vault.watched.clone(),
     }
 }
 

@@ -3,8 +3,9 @@
 
 use crate::{
     clock::Timestamp,
-    health::{Facts, Health, judge},
+    health::{Facts, Health, Story, judge},
     layout::SourceName,
+    page::Teller,
     run::Outcome,
 };
 use std::{
@@ -23,6 +24,10 @@ pub struct Shown {
     /// Of every source of the configuration that is in force.
     pub facts: Vec<Facts>,
     pub totals: Totals,
+    /// What became of backups and drills over time, where somebody watches; empty in the depositor's daemon.
+    pub stories: BTreeMap<SourceName, Story>,
+    /// Whose daemon it is.
+    pub told_by: Teller,
     /// Each vault's clock less ours, in seconds, where a vault has told.
     pub clock_skews: BTreeMap<String, f64>,
     pub reload: Reload,
@@ -61,6 +66,8 @@ impl Board {
         Self(Arc::new(watch::Sender::new(Shown {
             facts: Vec::new(),
             totals: Totals::default(),
+            stories: BTreeMap::new(),
+            told_by: Teller::Depositor,
             clock_skews: BTreeMap::new(),
             reload: Reload { succeeded: true, loaded_at: now },
             ready: false,

@@ -24,6 +24,7 @@ pub fn source(problems: Vec<Problem>) -> SourceHealth {
         expected_since: at(-1000),
         running_since: None,
         next_run_at: None,
+        drills: None,
     }
 }
 

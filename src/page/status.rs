@@ -1,0 +1,252 @@
+//! status: the page that says of every source, on one sheet, whether its backups can be counted on, and why not.
+
+mod drill;
+mod findings;
+mod ladder;
+mod vaults;
+
+use super::{
+    element::{self, Tone, age, counted, fact, prose, relative, time},
+    frame::Frame,
+    picture,
+};
+use crate::{
+    clock::{Timestamp, spoken},
+    health::{Health, Problem, SourceHealth, State, Story},
+    layout::SourceName,
+};
+use bytesize::ByteSize;
+use maud::{Markup, html};
+use std::{cmp::Reverse, collections::BTreeMap};
+
+/// A page that is left open is never older.
+const REFRESH_SECS: u32 = 60;
+
+/// Whose daemon shows the page: each can know only so much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Teller {
+    /// It makes the backups, and cannot read a vault.
+    Depositor,
+    /// It looks into the vaults from elsewhere.
+    Inspector,
+    /// It restores.
+    Restorer,
+}
+
+impl Teller {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Depositor => "told by the depositor's daemon, which makes the backups and cannot read them",
+            Self::Inspector => "told by the inspector's watcher, from what the vaults hold",
+            Self::Restorer => "told by the restorer's watcher, from what the vaults hold and the drills prove",
+        }
+    }
+
+    /// Why nothing is said of what only a watcher can know.
+    fn unknown(self) -> &'static str {
+        match self {
+            Self::Depositor => "not watched here: see the watcher",
+            Self::Inspector | Self::Restorer => "not known to this watcher",
+        }
+    }
+}
+
+/// All that is on the page.
+pub struct Status<'a> {
+    pub health: &'a Health,
+    pub stories: &'a BTreeMap<SourceName, Story>,
+    pub told_by: Teller,
+    /// The teller has not looked at everything yet.
+    pub beginning: bool,
+    /// What is wrong with the teller itself, each as a sentence.
+    pub warnings: Vec<String>,
+    /// What else is worth knowing of it.
+    pub remarks: Vec<String>,
+}
+
+pub fn status(status: &Status) -> String {
+    let mut sources: Vec<&SourceHealth> = status.health.sources.iter().collect();
+    sources.sort_by_key(|source| Reverse(source.state));
+    let headline = headline(&sources, status.beginning);
+    let worst = sources.first().map_or(State::Waiting, |source| source.state);
+    let tone = if status.warnings.is_empty() { worst.into() } else { Tone::Warn };
+    let content = html! {
+        header.top {
+            p.brand { "Strongroom" }
+            h1 { (headline) }
+            p.fine { (time(status.health.at)) ", " (status.told_by.words()) "." }
+        }
+        main {
+            @if !status.warnings.is_empty() {
+                section.notices aria-label="The daemon itself" {
+                    @for notice in &status.warnings { p.tone.warn { (element::told(Tone::Warn, "failing", "daemon")) " " (prose(notice)) } }
+                }
+            }
+            @if sources.len() > 1 { (overview(&sources)) }
+            @if sources.is_empty() { p.nothing { (nothing(status.beginning)) } }
+            @for source in &sources { (section(source, status)) }
+        }
+        footer {
+            @for remark in &status.remarks { p { (prose(remark)) } }
+            p { "Strongroom " (env!("CARGO_PKG_VERSION")) ". All times are UTC. This page changes nothing, and is made anew every minute." }
+        }
+    };
+    let title = format!("{headline} · Strongroom");
+    Frame { title: &title, tone, refresh_secs: Some(REFRESH_SECS) }.around(&content)
+}
+
+/// The whole page in one line, also for the browser's list of pages.
+fn headline(sources: &[&SourceHealth], beginning: bool) -> String {
+    let loud = sources.iter().filter(|source| !source.state.is_quiet()).count();
+    let waiting = sources.iter().filter(|source| source.state == State::Waiting).count();
+    match (sources, loud) {
+        ([], _) if beginning => "Nothing is known yet".to_owned(),
+        ([], _) => "There is no source".to_owned(),
+        ([one], _) => format!("{} is {}", one.source, one.state.word()),
+        (all, 0) if waiting == 0 => format!("All {} sources are good", all.len()),
+        (all, 0) => format!("Nothing is wrong; {waiting} of {} sources wait for a first backup", all.len()),
+        (all, 1) => format!("1 of {} sources needs a look", all.len()),
+        (all, loud) => format!("{loud} of {} sources need a look", all.len()),
+    }
+}
+
+fn nothing(beginning: bool) -> &'static str {
+    if beginning {
+        "The daemon has begun a moment ago and is still looking. This page asks again in a minute."
+    } else {
+        "The configuration names no source, so there is nothing to tell."
+    }
+}
+
+fn overview(sources: &[&SourceHealth]) -> Markup {
+    html! {
+        nav.overview aria-label="All sources, the worst first" {
+            ul {
+                @for source in sources {
+                    li {
+                        (element::state(source.state))
+                        a href={ "#source-" (source.source) } { (source.source) }
+                        span.gist { (gist(source)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The one thing that matters most of a source.
+fn gist(source: &SourceHealth) -> Markup {
+    let others = source.problems.len().saturating_sub(1);
+    html! {
+        @match source.problems.first() {
+            Some(problem) => {
+                span.says { (prose(&problem.to_string())) }
+                @if others > 0 { " and " (counted(others as u64, "more problem", "more problems")) }
+            }
+            None => span.says { (calm(source)) }
+        }
+    }
+}
+
+/// What there is to say where nothing is wrong.
+fn calm(source: &SourceHealth) -> String {
+    match source.age {
+        Some(age) => format!("data of {} ago can be restored from {}", spoken(age), held_by(source)),
+        None => "waits for its first backup".to_owned(),
+    }
+}
+
+fn held_by(source: &SourceHealth) -> String {
+    counted(source.holding as u64, "vault", "vaults")
+}
+
+fn section(source: &SourceHealth, status: &Status) -> Markup {
+    let name = &source.source;
+    let (now, told_by) = (status.health.at, status.told_by);
+    let story = status.stories.get(name);
+    html! {
+        section.source id={ "source-" (name) } aria-labelledby={ "name-" (name) } {
+            header {
+                h2 id={ "name-" (name) } { (name) }
+                (element::state(source.state))
+                @if source.is_suspect() && source.state != State::Suspect { (element::state(State::Suspect)) }
+            }
+            @if source.problems.is_empty() { p.calm.says { (calm(source)) "." } } @else { (problems(&source.problems)) }
+            (ladder::ladder(source, told_by, now))
+            @if let Some(story) = story { (picture::climb(story, now)) }
+            (vaults::vaults(source, told_by, now))
+            (findings::findings(source))
+            (drill::last(source, told_by, now))
+            @if let Some(story) = story { (picture::measures(story, &source.objectives, now)) }
+            (agenda(source, told_by, now))
+        }
+    }
+}
+
+fn problems(problems: &[Problem]) -> Markup {
+    html! {
+        ul.problems {
+            @for problem in problems {
+                li class={ "tone " (Tone::from(problem.state()).class()) } {
+                    p.says { (prose(&problem.to_string())) }
+                    p.hint { (prose(problem.hint())) }
+                }
+            }
+        }
+    }
+}
+
+/// What happened last and happens next.
+fn agenda(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup {
+    let ours = told_by == Teller::Depositor;
+    html! {
+        h3 { "Times" }
+        dl.facts {
+            (fact("Recovery point", &html! {
+                @match source.recovery_point {
+                    Some(point) => { (relative(point.min(now), now)) ", " (time(point)) }
+                    None => "none",
+                }
+                "; current in " (held_by(source)) ", " (source.needed) " needed"
+            }))
+            @if ours || source.last_run.is_some() { (fact("Last run", &last_run(source, now))) }
+            @if let Some(since) = source.running_since {
+                (fact("Running", &html! { "since " (time(since)) ", for " (spoken(age(since, now))) }))
+            }
+            @if ours || source.next_run_at.is_some() { (fact("Next run", &next(source.next_run_at, now))) }
+            @if let Some(drills) = &source.drills {
+                @if let Some(since) = drills.running_since {
+                    (fact("Drill running", &html! { "since " (time(since)) ", for " (spoken(age(since, now))) }))
+                }
+                (fact("Next drill", &next(drills.next_at, now)))
+                @if let Some(disk) = drills.disk {
+                    (fact("Room for it", &html! {
+                        (ByteSize(disk.needed_bytes)) " needed, " (ByteSize(disk.free_bytes)) " free"
+                        @if disk.free_bytes < disk.needed_bytes { ": " (element::told(Tone::Warn, "failing", "too little")) }
+                    }))
+                }
+            }
+            @if source.recovery_point.is_none() {
+                (fact("Expected", &html! { "backups, since " (time(source.expected_since)) }))
+            }
+        }
+    }
+}
+
+fn last_run(source: &SourceHealth, now: Timestamp) -> Markup {
+    let ended = source.last_run.as_ref().and_then(|run| Some((run, run.ended.as_ref()?)));
+    html! {
+        @match ended {
+            None => "none yet",
+            Some((run, end)) => {
+                (end.outcome.word().replace('-', " ")) ", " (relative(end.at.min(now), now)) ", " (time(end.at))
+                @if let Some(took) = run.took() { "; took " (spoken(took)) }
+                @if end.bytes.packed > 0 { "; " (ByteSize(end.bytes.packed)) " packed, " (ByteSize(end.bytes.sent)) " sent" }
+            }
+        }
+    }
+}
+
+fn next(at: Option<Timestamp>, now: Timestamp) -> Markup {
+    html! { @match at { Some(at) => { (relative(at, now)) ", " (time(at)) } None => "when asked" } }
+}
