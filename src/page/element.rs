@@ -105,9 +105,9 @@ pub fn rung_mark(rung: Rung) -> &'static str {
     rung.word()
 }
 
-/// An instant in full, in UTC.
+/// An instant in full, in UTC; a line may end between its day and its hour, and nowhere else.
 pub fn time(at: Timestamp) -> Markup {
-    html! { time datetime=(whole_second(at)) { (in_full(at)) } }
+    html! { time datetime=(whole_second(at)) { span { (at.strftime("%Y-%m-%d")) } " " span { (at.strftime("%H:%M:%S UTC")) } } }
 }
 
 pub fn in_full(at: Timestamp) -> String {

@@ -12,3 +12,6 @@ mod window;
 pub use climb::climb;
 pub use measure::measures;
 pub use window::{Backup, Column, Window, backups};
+
+#[cfg(test)]
+mod tests;

@@ -27,9 +27,10 @@ pub fn drill_report(report: &DrillReport) -> String {
                 p.outcome { (outcome(report.outcome)) }
                 p { (meaning(report.outcome)) }
                 (why(report, usize::MAX))
+                @if !report.suspect.is_empty() { p { "Its data looked wiped when it was taken. A drill tells whether a backup restores, not whether its data is as it should be." } }
             }
             @if let Some(took) = report.restore_seconds { section { h2 { "Restore time" } (restore_time(report)) p.fine { (took) " s, from the first byte fetched to the last comparison" } } }
-            section { h2 { "What was restored" } (restored(report)) }
+            section { h2 { (if report.outcome == DrillOutcome::CouldNotRun { "What was to be restored" } else { "What was restored" }) } (restored(report)) }
             section { h2 { "What was compared" } (comparison(&report.compared, report.outcome)) }
             section { h2 { "How it was done" } (done(report)) }
             @if !report.notes.is_empty() {
@@ -100,7 +101,7 @@ fn comparison(counts: &Compared, outcome: DrillOutcome) -> Markup {
         ("Rows in them", rows),
         ("Sequences, by value", sequences),
         ("Large objects", large_objects),
-        ("Extensions, by version", extensions),
+        ("Extensions", extensions),
         ("Roles", roles),
         ("Definitions of the schema, as text", definitions),
         ("Checks of the owner, as SQL", checks),

@@ -97,7 +97,7 @@ pub fn good(name: &str) -> Facts {
         },
         needed: 1,
         expected_since: ago("100d"),
-        vaults: vec![vault("offsite", "7m"), VaultFacts { every: Some(span("1mo")), ..vault("archive", "19d") }],
+        vaults: vec![vault("offsite", "7m"), VaultFacts { every: Some(span("1mo")), ..vault("archive", "9d") }],
         last_run: Some(record(name, "7m", Outcome::Sealed, None)),
         running_since: None,
         next_run_at: Some(now() + span("8m")),
@@ -159,6 +159,7 @@ pub fn unprotected() -> Facts {
     ];
     facts.vaults[1].last_good = None;
     facts.vaults[1].last_sealed = None;
+    facts.vaults[1].watched = Some(VaultWatched { confirmed_at: Some(ago("2m")), ..VaultWatched::default() });
     let gone = id(ago("4d"));
     let watched = facts.vaults[0].watched.as_mut().unwrap();
     watched.findings = vec![

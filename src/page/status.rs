@@ -104,6 +104,7 @@ fn headline(sources: &[&SourceHealth], beginning: bool) -> String {
         ([], _) => "There is no source".to_owned(),
         ([one], _) => format!("{} is {}", one.source, one.state.word()),
         (all, 0) if waiting == 0 => format!("All {} sources are good", all.len()),
+        (all, 0) if waiting == 1 => format!("Nothing is wrong; 1 of {} sources waits for a first backup", all.len()),
         (all, 0) => format!("Nothing is wrong; {waiting} of {} sources wait for a first backup", all.len()),
         (all, 1) => format!("1 of {} sources needs a look", all.len()),
         (all, loud) => format!("{loud} of {} sources need a look", all.len()),
@@ -141,7 +142,7 @@ fn gist(source: &SourceHealth) -> Markup {
         @match source.problems.first() {
             Some(problem) => {
                 span.says { (prose(&problem.to_string())) }
-                @if others > 0 { " and " (counted(others as u64, "more problem", "more problems")) }
+                @if others > 0 { ", and " (counted(others as u64, "more problem", "more problems")) }
             }
             None => span.says { (calm(source)) }
         }

@@ -9,16 +9,16 @@ use crate::{
 };
 use maud::{Markup, html};
 
-const HEIGHT: u32 = 118;
+const HEIGHT: u32 = 116;
 /// More room, for those that are gone.
-const HEIGHT_WITH_GONE: u32 = 146;
-const GONE_AT: u32 = 122;
+const HEIGHT_WITH_GONE: u32 = 144;
+const GONE_AT: u32 = 112;
 
 fn lane(rung: Rung) -> u32 {
     match rung {
-        Rung::Proven => 24,
-        Rung::Confirmed => 60,
-        Rung::Sealed => 96,
+        Rung::Proven => 10,
+        Rung::Confirmed => 46,
+        Rung::Sealed => 82,
     }
 }
 
@@ -42,17 +42,19 @@ pub fn climb(story: &Story, now: Timestamp) -> Markup {
                         }
                     }
                 }
-                svg role="img" width="100%" height=(height + 22) {
-                    title { "How far each backup has come: sealed, confirmed, proven" }
-                    desc { (counts.said()) "." }
-                    @for column in &columns { (stem(column, &window)) }
-                    @for rung in Rung::ALL {
-                        line.lane x1="0" x2="100%" y1=(lane(rung)) y2=(lane(rung)) {}
-                        text.lane x="0" y=(lane(rung) - 9) { (rung.word()) }
+                div.lanes {
+                    svg aria-hidden="true" focusable="false" width="100%" height=(height) {
+                        @for rung in Rung::ALL { text.date x="0" y=(lane(rung) + 4) { (rung.word()) } }
+                        @if counts.gone > 0 { text.date x="0" y=(GONE_AT + 4) { "gone" } }
                     }
-                    @if counts.gone > 0 { text.lane x="0" y=(GONE_AT - 9) { "gone" } }
-                    @for column in &columns { (marks(column, &window)) }
-                    (dates(&window, height + 18))
+                    svg role="img" width="100%" height=(height) {
+                        title { "How far each backup has come: sealed, confirmed, proven" }
+                        desc { (counts.said()) "." }
+                        @for column in &columns { (stem(column, &window)) }
+                        @for rung in Rung::ALL { line.lane x1="0" x2="100%" y1=(lane(rung)) y2=(lane(rung)) {} }
+                        @for column in &columns { (marks(column, &window)) }
+                        (dates(&window, height - 4))
+                    }
                 }
                 (counts.legend())
             }

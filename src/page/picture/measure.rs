@@ -17,17 +17,18 @@ const TOP: f64 = 18.0;
 const BOTTOM: f64 = 104.0;
 const HEIGHT: u32 = 126;
 /// More drills than that cannot be told apart.
-const DRILLS_MAX: usize = 90;
+const DRILLS_MAX: usize = 56;
+/// Round numbers of a unit of which the next is 1,024 of it.
+const STEPS: [f64; 16] = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 25.0, 40.0, 60.0, 100.0, 150.0, 250.0, 500.0];
 
 pub fn measures(story: &Story, objectives: &Objectives, now: Timestamp) -> Markup {
     let backups = backups(story);
     let size = |bytes: f64| ByteSize(bytes as u64).to_string();
-    let span = |seconds: f64| SignedDuration::try_from_secs_f64(seconds).map_or_else(|_| "?".to_owned(), spoken);
     html! {
         @if !(backups.is_empty() && story.drills.is_empty()) {
             div.measures {
                 (curve("Packed size", &backups, |backup| backup.packed_bytes as f64, (bytes_above, &size), now))
-                (curve("Time a backup takes", &backups, |backup| backup.took.as_secs_f64().max(0.0), (seconds_above, &span), now))
+                (curve("Time a backup takes", &backups, |backup| backup.took.as_secs_f64().max(0.0), (seconds_above, &said_of), now))
                 (drills(&story.drills, objectives, now))
             }
         }
@@ -66,10 +67,10 @@ fn curve(
     html! {
         @if let Some((x, last, _)) = points.last() {
             figure.picture {
-                figcaption { h3 { (heading) } p.fine { (written(newest)) " the newest, " (written(highest)) " the most in " (days(window)) } }
+                figcaption { h3 { (heading) } p.fine { (written(newest)) " now, " (written(highest)) " at most" } }
                 svg role="img" width="100%" height=(HEIGHT) {
                     title { (heading) }
-                    desc { (written(newest)) " the newest, " (written(highest)) " the most in " (days(window)) "." }
+                    desc { (written(newest)) " now, " (written(highest)) " at most in " (days(window)) "." }
                     (axis(&written(top), &window))
                     svg viewBox="0 0 100 126" preserveAspectRatio="none" width="100%" height=(HEIGHT) overflow="visible" { path.curve d=(path) {} }
                     @for (x, value, _) in points.iter().filter(|(.., suspect)| *suspect) {
@@ -96,15 +97,15 @@ fn drills(drills: &[DrillReport], objectives: &Objectives, now: Timestamp) -> Ma
     html! {
         @if !shown.is_empty() {
             figure.picture {
-                figcaption { h3 { "Time a restore takes" } p.fine { "drills of " (days(window)) ": " (said) } }
+                figcaption { h3 { "Time a restore takes" } p.fine { "in drills of " (days(window)) } }
                 svg role="img" width="100%" height=(HEIGHT) {
                     title { "How long the drills' restores took" }
                     desc { (said) "." }
-                    (axis(&spoken(SignedDuration::from_secs(top as i64)), &window))
+                    (axis(&if highest == 0.0 || allowed == Some(top) { String::new() } else { said_of(top) }, &window))
                     @if let Some(allowed) = allowed {
-                        @let y = format!("{:.1}", height(allowed, top));
+                        @let y = height(allowed, top);
                         line.allowed x1="0" x2="100%" y1=(y) y2=(y) {}
-                        text.date.end x="100%" y=(format!("{:.1}", height(allowed, top) + 14.0)) { (spoken(SignedDuration::from_secs(allowed as i64))) " allowed" }
+                        text.date x="0" y=(y - 6.0) { (said_of(allowed)) " allowed" }
                     }
                     @for drill in &shown { (restored(drill, &window, top)) }
                 }
@@ -114,12 +115,16 @@ fn drills(drills: &[DrillReport], objectives: &Objectives, now: Timestamp) -> Ma
     }
 }
 
+fn said_of(seconds: f64) -> String {
+    SignedDuration::try_from_secs_f64(seconds).map_or_else(|_| "?".to_owned(), spoken)
+}
+
 /// One drill; one that restored nothing stands on the ground.
 fn restored(drill: &DrillReport, window: &Window, top: f64) -> Markup {
     let x = percent(window.along(drill.started_at));
     let y = format!("{:.1}", height(drill.restore_seconds.unwrap_or(0.0), top));
     let (class, mark) = match drill.outcome {
-        DrillOutcome::Passed => ("well", "proven"),
+        DrillOutcome::Passed => ("well", "good"),
         DrillOutcome::Failed => ("bad", "unprotected"),
         DrillOutcome::CouldNotRun => ("warn", "unknown"),
     };
@@ -146,10 +151,10 @@ fn height(value: f64, top: f64) -> f64 {
     BOTTOM - (value / top).clamp(0.0, 1.0) * (BOTTOM - TOP)
 }
 
-/// The next round size: 1, 2, 5, 10, 20, ... 500 of a unit.
+/// The next round size.
 fn bytes_above(bytes: f64) -> f64 {
     let units = (0..6).map(|power| 1024_f64.powi(power));
-    let steps = units.flat_map(|unit| [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0].map(|step| step * unit));
+    let steps = units.flat_map(|unit| STEPS.map(|step| step * unit));
     steps.into_iter().find(|step| *step >= bytes).unwrap_or(bytes.max(1.0))
 }
 
@@ -172,7 +177,7 @@ mod tests {
         assert_eq!(
             [0.0, 1.0, 1.5, 300.0, 207.5 * 1024.0 * 1024.0]
                 .map(|bytes| ByteSize(bytes_above(bytes) as u64).to_string()),
-            ["1 B", "1 B", "2 B", "500 B", "500.0 MiB"].map(str::to_owned)
+            ["1 B", "1 B", "1 B", "500 B", "250.0 MiB"].map(str::to_owned)
         );
         assert_eq!(
             [0.0, 12.0, 61.0, 3_600.0, 3_601.0, 1e9].map(seconds_above),

@@ -9,14 +9,14 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// What a picture can show beside each other on a phone, and what keeps a page small.
-pub const COLUMNS_MAX: usize = 90;
+pub const COLUMNS_MAX: usize = 56;
 /// With fewer, a longer stretch is shown.
 const POINTS_MIN: usize = 8;
 const HOUR: i64 = 3_600;
 const DAY: i64 = 24 * HOUR;
 /// A fortnight is what is shown, unless there is too little to fill it, or too little in it.
 const SPANS: [i64; 5] = [DAY, 3 * DAY, 14 * DAY, 90 * DAY, 400 * DAY];
-const BUCKETS: [i64; 7] = [HOUR / 4, HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 7 * DAY];
+const BUCKETS: [i64; 9] = [HOUR / 2, HOUR, 2 * HOUR, 4 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 8 * DAY];
 
 /// One backup, in however many vaults.
 #[derive(Clone, Debug)]

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// A flood of junk in a vault is told by its number, not by a page that nobody can load.
-const OBJECTS_MAX: usize = 20;
+const OBJECTS_MAX: usize = 8;
 
 type Kinds<'a> = Vec<((FindingKind, &'a str), Vec<&'a Finding>)>;
 

@@ -65,16 +65,19 @@ fn rung(step: &Step, now: Timestamp) -> Markup {
 /// The backup by which the source is judged: the recovery point's, or where too few vaults hold one, the newest.
 fn sealed(source: &SourceHealth) -> Step {
     let newest = newest(source, |vault| vault.last_good.as_ref().filter(|good| counts(source, good)));
-    let suspect =
-        source.vaults.iter().filter_map(|vault| vault.last_sealed.as_ref()).max_by_key(|sealed| sealed.snapshot_at);
-    let newer = suspect.filter(|_| source.is_suspect());
     Step {
         rung: Rung::Sealed,
         newest,
         objective: source.objectives.recovery_point,
         otherwise: "none yet",
-        note: newer.map(|suspect| format!("{} is newer and suspect: it does not count", suspect.backup)),
+        note: suspect(source).map(|newer| format!("{newer} is newer and suspect: it does not count")),
     }
+}
+
+/// The newest backup, where it looks wiped.
+fn suspect(source: &SourceHealth) -> Option<&BackupId> {
+    let sealed = source.vaults.iter().filter_map(|vault| vault.last_sealed.as_ref());
+    sealed.max_by_key(|sealed| sealed.snapshot_at).filter(|_| source.is_suspect()).map(|sealed| &sealed.backup)
 }
 
 fn counts(source: &SourceHealth, good: &SealedFacts) -> bool {
@@ -83,12 +86,14 @@ fn counts(source: &SourceHealth, good: &SealedFacts) -> bool {
 
 fn confirmed(source: &SourceHealth, told_by: Teller) -> Step {
     let watched = source.vaults.iter().any(|vault| vault.watched.is_some());
+    let newest = newest(source, |vault| vault.watched.as_ref()?.last_confirmed.as_ref());
+    let is_suspect = newest.as_ref().is_some_and(|newest| suspect(source) == Some(&newest.backup));
     Step {
         rung: Rung::Confirmed,
-        newest: newest(source, |vault| vault.watched.as_ref()?.last_confirmed.as_ref()),
+        newest,
         objective: source.objectives.recovery_point,
         otherwise: if watched { "none yet" } else { told_by.unknown() },
-        note: None,
+        note: is_suspect.then(|| "this one is suspect".to_owned()),
     }
 }
 

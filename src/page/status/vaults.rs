@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::{Timestamp, spoken},
-    health::{SourceHealth, VaultHealth, VaultWatched},
+    health::{SealedFacts, SourceHealth, VaultHealth, VaultWatched},
 };
 use maud::{Markup, html};
 
@@ -28,7 +28,7 @@ pub fn vaults(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup 
                         th scope="row" role="rowheader" { (vault.vault) (standing(vault)) }
                         td role="cell" data-label="Newest good backup" { (newest(vault, now)) }
                         td role="cell" data-label="Read back" {
-                            @match &vault.watched { Some(watched) => (read_back(watched, now)), None => (told_by.unknown()) }
+                            @match &vault.watched { Some(watched) => (read_back(watched, vault.last_good.as_ref(), now)), None => (told_by.unknown()) }
                         }
                         td role="cell" data-label="Lock" { (lock(vault)) }
                     }
@@ -60,7 +60,6 @@ fn newest(vault: &VaultHealth, now: Timestamp) -> Markup {
             Some(good) => {
                 p { (spoken(age(good.snapshot_at, now))) " old" }
                 p.fine { (name(good.backup.as_str())) }
-                p.fine { "sealed " (time(good.sealed_at)) }
             }
             None => p { "none" }
         }
@@ -68,12 +67,13 @@ fn newest(vault: &VaultHealth, now: Timestamp) -> Markup {
     }
 }
 
-fn read_back(watched: &VaultWatched, now: Timestamp) -> Markup {
+fn read_back(watched: &VaultWatched, good: Option<&SealedFacts>, now: Timestamp) -> Markup {
     let skew = watched.clock_skew_secs.filter(|skew| skew.unsigned_abs() >= SKEW_SECS_MIN);
     html! {
         @match &watched.last_confirmed {
+            Some(confirmed) if good.is_some_and(|good| good.backup == confirmed.backup) => p { "all of it, as promised" }
             Some(confirmed) => {
-                p { "all as promised, of " (spoken(age(confirmed.snapshot_at, now))) " ago" }
+                p { "as promised: one " (spoken(age(confirmed.snapshot_at, now))) " old" }
                 p.fine { (name(confirmed.backup.as_str())) }
             }
             None => p { "nothing confirmed yet" }
