@@ -65,7 +65,9 @@ impl From<Gravity> for Tone {
 
 /// The mark of that name, a letter high. The word beside it says what it means, so it is hidden from readers aloud.
 pub fn mark(name: &str) -> Markup {
-    html! { svg.mark viewBox="-6.5 -6.5 13 13" aria-hidden="true" focusable="false" { (used(name, "0", "0", None)) } }
+    html! {
+        svg.mark viewBox="-6.5 -6.5 13 13" aria-hidden="true" focusable="false" { (used(name, "0", "0", None)) }
+    }
 }
 
 /// The mark of that name inside a picture, around a place in it; `title` is told where it is pointed at.
@@ -107,7 +109,11 @@ pub fn rung_mark(rung: Rung) -> &'static str {
 
 /// An instant in full, in UTC; a line may end between its day and its hour, and nowhere else.
 pub fn time(at: Timestamp) -> Markup {
-    html! { time datetime=(whole_second(at)) { span { (at.strftime("%Y-%m-%d")) } " " span { (at.strftime("%H:%M:%S UTC")) } } }
+    html! {
+        time datetime=(whole_second(at)) {
+            span { (at.strftime("%Y-%m-%d")) } " " span { (at.strftime("%H:%M:%S UTC")) }
+        }
+    }
 }
 
 pub fn in_full(at: Timestamp) -> String {
@@ -127,7 +133,7 @@ pub fn age(at: Timestamp, now: Timestamp) -> SignedDuration {
 
 /// A sentence. What stands in `backticks` is set as it would be typed.
 pub fn prose(text: &str) -> Markup {
-    let whole = text.matches('`').count() % 2 == 0;
+    let whole = text.matches('`').count().is_multiple_of(2);
     html! {
         @if whole {
             @for (at, part) in text.split('`').enumerate() {

@@ -14,7 +14,9 @@ pub fn why(report: &DrillReport, differences_max: usize) -> Markup {
         @if !shown.is_empty() {
             ol.differences { @for difference in shown { li { bdi { (prose(difference)) } } } }
         }
-        @if !more.is_empty() { p { "and " (counted(more.len() as u64, "more difference", "more differences")) ", which the report names" } }
+        @if !more.is_empty() {
+            p { "and " (counted(more.len() as u64, "more difference", "more differences")) ", which the report names" }
+        }
         @if let Some(reason) = &report.reason { p.says { (prose(reason)) } }
         @if let Some(hint) = &report.hint { p.hint { (prose(hint)) } }
     }
@@ -28,7 +30,11 @@ pub fn restore_time(report: &DrillReport) -> Markup {
         @if let Some(took) = took {
             div.took {
                 p.age { (spoken(took)) " " small { "to restore" } }
-                @if let Some(allowed) = allowed { (gauge(took, allowed)) } @else { p.words { "no time is too long: there is no objective" } }
+                @if let Some(allowed) = allowed {
+                    (gauge(took, allowed))
+                } @else {
+                    p.words { "no time is too long: there is no objective" }
+                }
             }
         }
     }

@@ -16,6 +16,8 @@ pub fn drill_report(report: &DrillReport) -> String {
     let outcome_words = report.outcome.word().replace('-', " ");
     let title = format!("Drill of {}: {outcome_words} · Strongroom", report.source);
     let tone = Tone::from(report.outcome);
+    let ran = report.outcome != DrillOutcome::CouldNotRun;
+    let subject = if ran { "What was restored" } else { "What was to be restored" };
     let content = html! {
         header.top {
             p.brand { "Strongroom drill report" }
@@ -27,10 +29,21 @@ pub fn drill_report(report: &DrillReport) -> String {
                 p.outcome { (outcome(report.outcome)) }
                 p { (meaning(report.outcome)) }
                 (why(report, usize::MAX))
-                @if !report.suspect.is_empty() { p { "Its data looked wiped when it was taken. A drill tells whether a backup restores, not whether its data is as it should be." } }
+                @if !report.suspect.is_empty() {
+                    p {
+                        "Its data looked wiped when it was taken. A drill tells whether a backup restores, not whether \
+                         its data is as it should be."
+                    }
+                }
             }
-            @if let Some(took) = report.restore_seconds { section { h2 { "Restore time" } (restore_time(report)) p.fine { (took) " s, from the first byte fetched to the last comparison" } } }
-            section { h2 { (if report.outcome == DrillOutcome::CouldNotRun { "What was to be restored" } else { "What was restored" }) } (restored(report)) }
+            @if let Some(took) = report.restore_seconds {
+                section {
+                    h2 { "Restore time" }
+                    (restore_time(report))
+                    p.fine { (took) " s, from the first byte fetched to the last comparison" }
+                }
+            }
+            section { h2 { (subject) } (restored(report)) }
             section { h2 { "What was compared" } (comparison(&report.compared, report.outcome)) }
             section { h2 { "How it was done" } (done(report)) }
             @if !report.notes.is_empty() {
@@ -39,7 +52,8 @@ pub fn drill_report(report: &DrillReport) -> String {
         }
         footer {
             p {
-                "Report " (name(report.drill.as_str())) ", format " (report.format) ", by Strongroom " (report.strongroom)
+                "Report " (name(report.drill.as_str())) ", format " (report.format) ", by Strongroom "
+                (report.strongroom)
                 ". All times are UTC. The same facts for programs are in " code { "report.json" }
                 " beside this page. Where the page is signed, its signature is " code { "report.html.minisig" }
                 ", with the trusted comment " code { "strongroom drill 1 " (report.source) " " (report.drill) } "."
@@ -72,13 +86,20 @@ fn restored(report: &DrillReport) -> Markup {
         dl.facts {
             (fact("Source", &html! { (report.source) }))
             (fact("Vault", &html! { (report.vault) }))
-            (fact("Backup", &html! { @match &report.backup { Some(backup) => (name(backup.as_str())), None => "none was found or opened" } }))
+            (fact("Backup", &html! {
+                @match &report.backup {
+                    Some(backup) => (name(backup.as_str())),
+                    None => "none was found or opened",
+                }
+            }))
             @if let Some(sequence) = report.sequence { (fact("Sequence number", &html! { (sequence) })) }
             @if let Some(manifest) = report.manifest { (fact("Manifest", &html! { code { (manifest) } " (BLAKE3)" })) }
             @if let Some(at) = report.snapshot_at { (fact("Data of", &time(at))) }
             @if let Some(at) = report.sealed_at { (fact("Sealed", &time(at))) }
             @if let Some(seconds) = report.recovery_point_age_seconds {
-                (fact("Age of the data", &html! { (spoken(SignedDuration::from_secs(seconds))) " when the drill began (" (seconds) " s)" }))
+                (fact("Age of the data", &html! {
+                    (spoken(SignedDuration::from_secs(seconds))) " when the drill began (" (seconds) " s)"
+                }))
             }
             @if let Some(bytes) = report.packed_bytes {
                 (fact("Packed size", &html! { (ByteSize(bytes)) " (" (grouped(bytes)) " bytes)" }))
@@ -112,7 +133,9 @@ fn comparison(counts: &Compared, outcome: DrillOutcome) -> Markup {
         } @else {
             table.counts {
                 thead { tr { th scope="col" { "Compared with the manifest" } th.number scope="col" { "Number" } } }
-                tbody { @for (what, count) in lines { tr { th scope="row" { (what) } td.number { (grouped(count)) } } } }
+                tbody {
+                    @for (what, count) in lines { tr { th scope="row" { (what) } td.number { (grouped(count)) } } }
+                }
             }
         }
     }
@@ -129,8 +152,18 @@ fn done(report: &DrillReport) -> Markup {
                     None => "any time: there is no objective for a restore",
                 }
             }))
-            (fact("Scratch server", &html! { @match &report.server { Some(server) => bdi { (server) }, None => "none was started" } }))
-            (fact("Confinement", &html! { @match report.confinement { Some(kept) => (confinement(kept)), None => "none was needed: nothing was started" } }))
+            (fact("Scratch server", &html! {
+                @match &report.server {
+                    Some(server) => bdi { (server) },
+                    None => "none was started",
+                }
+            }))
+            (fact("Confinement", &html! {
+                @match report.confinement {
+                    Some(kept) => (confinement(kept)),
+                    None => "none was needed: nothing was started",
+                }
+            }))
             (fact("Host", &html! { bdi { (report.host) } }))
             (fact("Strongroom", &html! { (report.strongroom) }))
         }

@@ -276,6 +276,7 @@ pub fn stories() -> BTreeMap<SourceName, Story> {
     crm.sightings.last_mut().unwrap().suspect = true;
     tell("crm", crm);
     let mut analytics = story("analytics", 30, "1d");
+    analytics.sightings.iter_mut().for_each(|seen| seen.proven_at = None);
     analytics
         .drills
         .iter_mut()

@@ -1,12 +1,13 @@
 //! status: the page that says of every source, on one sheet, whether its backups can be counted on, and why not.
 
+mod agenda;
 mod drill;
 mod findings;
 mod ladder;
 mod vaults;
 
 use super::{
-    element::{self, Tone, age, counted, fact, prose, relative, time},
+    element::{self, Tone, counted, prose, relative, time},
     frame::Frame,
     picture,
 };
@@ -15,7 +16,6 @@ use crate::{
     health::{Health, Problem, SourceHealth, State, Story},
     layout::SourceName,
 };
-use bytesize::ByteSize;
 use maud::{Markup, html};
 use std::{cmp::Reverse, collections::BTreeMap};
 
@@ -79,16 +79,21 @@ pub fn status(status: &Status) -> String {
         main {
             @if !status.warnings.is_empty() {
                 section.notices aria-label="The daemon itself" {
-                    @for notice in &status.warnings { p.tone.warn { (element::told(Tone::Warn, "failing", "daemon")) " " (prose(notice)) } }
+                    @for warning in &status.warnings {
+                        p.tone.warn { (element::told(Tone::Warn, "failing", "daemon")) " " (prose(warning)) }
+                    }
                 }
             }
-            @if sources.len() > 1 { (overview(&sources)) }
+            @if sources.len() > 1 { (overview(&sources, status.health.at)) }
             @if sources.is_empty() { p.nothing { (nothing(status.beginning)) } }
             @for source in &sources { (section(source, status)) }
         }
         footer {
             @for remark in &status.remarks { p { (prose(remark)) } }
-            p { "Strongroom " (env!("CARGO_PKG_VERSION")) ". All times are UTC. This page changes nothing, and is made anew every minute." }
+            p {
+                "Strongroom " (env!("CARGO_PKG_VERSION")) ". All times are UTC. This page changes nothing, and is made \
+                 anew every minute."
+            }
         }
     };
     let title = format!("{headline} · Strongroom");
@@ -119,7 +124,7 @@ fn nothing(beginning: bool) -> &'static str {
     }
 }
 
-fn overview(sources: &[&SourceHealth]) -> Markup {
+fn overview(sources: &[&SourceHealth], now: Timestamp) -> Markup {
     html! {
         nav.overview aria-label="All sources, the worst first" {
             ul {
@@ -127,7 +132,7 @@ fn overview(sources: &[&SourceHealth]) -> Markup {
                     li {
                         (element::state(source.state))
                         a href={ "#source-" (source.source) } { (source.source) }
-                        span.gist { (gist(source)) }
+                        span.gist { (gist(source, now)) }
                     }
                 }
             }
@@ -136,7 +141,7 @@ fn overview(sources: &[&SourceHealth]) -> Markup {
 }
 
 /// The one thing that matters most of a source.
-fn gist(source: &SourceHealth) -> Markup {
+fn gist(source: &SourceHealth, now: Timestamp) -> Markup {
     let others = source.problems.len().saturating_sub(1);
     html! {
         @match source.problems.first() {
@@ -144,21 +149,21 @@ fn gist(source: &SourceHealth) -> Markup {
                 span.says { (prose(&problem.to_string())) }
                 @if others > 0 { ", and " (counted(others as u64, "more problem", "more problems")) }
             }
-            None => span.says { (calm(source)) }
+            None => span.says { (calm(source, now)) }
         }
     }
 }
 
 /// What there is to say where nothing is wrong.
-fn calm(source: &SourceHealth) -> String {
-    match source.age {
-        Some(age) => format!("data of {} ago can be restored from {}", spoken(age), held_by(source)),
-        None => "waits for its first backup".to_owned(),
+fn calm(source: &SourceHealth, now: Timestamp) -> String {
+    let Some(age) = source.age else { return "waits for its first backup".to_owned() };
+    let holding = if source.holding == 1 { "1 vault holds" } else { &format!("{} vaults hold", source.holding) };
+    let sealed = format!("data of {} ago is sealed, and {holding} what is expected", spoken(age));
+    let drills = source.drills.as_ref().and_then(|drills| drills.last_passed.as_ref());
+    match drills.and_then(|passed| passed.snapshot_at) {
+        Some(at) => format!("{sealed}; data of {} was restored in a drill", relative(at.min(now), now)),
+        None => sealed,
     }
-}
-
-fn held_by(source: &SourceHealth) -> String {
-    counted(source.holding as u64, "vault", "vaults")
 }
 
 fn section(source: &SourceHealth, status: &Status) -> Markup {
@@ -172,14 +177,18 @@ fn section(source: &SourceHealth, status: &Status) -> Markup {
                 (element::state(source.state))
                 @if source.is_suspect() && source.state != State::Suspect { (element::state(State::Suspect)) }
             }
-            @if source.problems.is_empty() { p.calm.says { (calm(source)) "." } } @else { (problems(&source.problems)) }
+            @if source.problems.is_empty() {
+                p.calm.says { (calm(source, now)) "." }
+            } @else {
+                (problems(&source.problems))
+            }
             (ladder::ladder(source, told_by, now))
             @if let Some(story) = story { (picture::climb(story, now)) }
             (vaults::vaults(source, told_by, now))
             (findings::findings(source))
             (drill::last(source, told_by, now))
             @if let Some(story) = story { (picture::measures(story, &source.objectives, now)) }
-            (agenda(source, told_by, now))
+            (agenda::agenda(source, told_by, now))
         }
     }
 }
@@ -195,59 +204,4 @@ fn problems(problems: &[Problem]) -> Markup {
             }
         }
     }
-}
-
-/// What happened last and happens next.
-fn agenda(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup {
-    let ours = told_by == Teller::Depositor;
-    html! {
-        h3 { "Times" }
-        dl.facts {
-            (fact("Recovery point", &html! {
-                @match source.recovery_point {
-                    Some(point) => { (relative(point.min(now), now)) ", " (time(point)) }
-                    None => "none",
-                }
-                "; current in " (held_by(source)) ", " (source.needed) " needed"
-            }))
-            @if ours || source.last_run.is_some() { (fact("Last run", &last_run(source, now))) }
-            @if let Some(since) = source.running_since {
-                (fact("Running", &html! { "since " (time(since)) ", for " (spoken(age(since, now))) }))
-            }
-            @if ours || source.next_run_at.is_some() { (fact("Next run", &next(source.next_run_at, now))) }
-            @if let Some(drills) = &source.drills {
-                @if let Some(since) = drills.running_since {
-                    (fact("Drill running", &html! { "since " (time(since)) ", for " (spoken(age(since, now))) }))
-                }
-                (fact("Next drill", &next(drills.next_at, now)))
-                @if let Some(disk) = drills.disk {
-                    (fact("Room for it", &html! {
-                        (ByteSize(disk.needed_bytes)) " needed, " (ByteSize(disk.free_bytes)) " free"
-                        @if disk.free_bytes < disk.needed_bytes { ": " (element::told(Tone::Warn, "failing", "too little")) }
-                    }))
-                }
-            }
-            @if source.recovery_point.is_none() {
-                (fact("Expected", &html! { "backups, since " (time(source.expected_since)) }))
-            }
-        }
-    }
-}
-
-fn last_run(source: &SourceHealth, now: Timestamp) -> Markup {
-    let ended = source.last_run.as_ref().and_then(|run| Some((run, run.ended.as_ref()?)));
-    html! {
-        @match ended {
-            None => "none yet",
-            Some((run, end)) => {
-                (end.outcome.word().replace('-', " ")) ", " (relative(end.at.min(now), now)) ", " (time(end.at))
-                @if let Some(took) = run.took() { "; took " (spoken(took)) }
-                @if end.bytes.packed > 0 { "; " (ByteSize(end.bytes.packed)) " packed, " (ByteSize(end.bytes.sent)) " sent" }
-            }
-        }
-    }
-}
-
-fn next(at: Option<Timestamp>, now: Timestamp) -> Markup {
-    html! { @match at { Some(at) => { (relative(at, now)) ", " (time(at)) } None => "when asked" } }
 }

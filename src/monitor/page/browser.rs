@@ -81,7 +81,8 @@ impl Browser {
     /// A screen of that size, of a phone where it is narrow, whose owner prefers a dark or a light page.
     pub async fn screen(&self, width: u32, height: u32, dark: bool) {
         let phone = width < 600;
-        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": if phone { 2 } else { 1 }, "mobile": phone });
+        let scale = if phone { 2 } else { 1 };
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": phone });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
@@ -106,8 +107,10 @@ impl Browser {
         keep(&format!("{name}.png"), &shot);
     }
 
-    /// The page as it is printed, as target/screenshots/NAME.pdf.
+    /// The page as it is printed, as target/screenshots/NAME.pdf, and as it would look on a screen.
     pub async fn print(&self, name: &str) {
+        self.devtools("Emulation.setEmulatedMedia", json!({ "media": "print" })).await;
+        self.picture(&format!("{name}-print")).await;
         let sheet = self.devtools("Page.printToPDF", json!({ "preferCSSPageSize": true })).await;
         keep(&format!("{name}.pdf"), &sheet);
     }

@@ -1,7 +1,7 @@
 //! Tests of the pages in a real browser, without script, as they are read: on a phone, on a tablet, on a desk, by day
 //! and by night.
 
-use super::browser::Browser;
+use super::{browser::Browser, written};
 use crate::{
     clock::Clock,
     health::Facts,
@@ -110,7 +110,7 @@ async fn several_sources_in_every_state_are_readable_on_every_screen() {
         "public.entries: 812441 rows in the backup, 812440 restored",
         "Give scratch_dir of [drill] a larger disk",
         "<script>document.title='owned'</script>",
-        "and 23 more objects",
+        "and 26 more objects",
     ];
     world.looks_well(&world.url, "several", &words).await;
     let title = world.browser.run("return document.title").await;
@@ -173,5 +173,21 @@ async fn a_drill_report_is_a_file_that_needs_nothing_else() {
         fs::write(&path, drill_report(&report)).unwrap();
         world.looks_well(&format!("file://{}", path.display()), name, &words).await;
         world.browser.print(name).await;
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_daemon_itself_is_on_its_page() {
+    let board = Board::new(specimen::now());
+    board.update(|shown| (shown.ready, shown.facts) = (true, vec![specimen::good("app")]));
+    let well = written(specimen::now(), &board, Duration::from_secs(60));
+    assert!(!well.contains("The daemon itself"), "{well}");
+    board.update(|shown| {
+        shown.reload.succeeded = false;
+        shown.totals.alerts_failed.insert("team".into(), 3);
+    });
+    let page = written(specimen::now(), &board, Duration::ZERO);
+    for fact in ["has not come round since 2026-11-21T12:00:00Z", "has mistakes", "<code>team</code>", "began: 3."] {
+        assert!(page.contains(fact), "no `{fact}` on\n{page}");
     }
 }

@@ -80,7 +80,9 @@ fn marks(column: &Column<&Backup>, window: &Window) -> Markup {
             @if on(rung, false) { g.well { (used(rung_mark(rung), &x, &lane(rung).to_string(), Some(&title))) } }
             @if on(rung, true) { g.odd { (used("suspect", &x, &lane(rung).to_string(), Some(&title))) } }
         }
-        @if column.members.iter().any(|backup| backup.gone) { g.bad { (used("gone", &x, &GONE_AT.to_string(), Some(&title))) } }
+        @if column.members.iter().any(|backup| backup.gone) {
+            g.bad { (used("gone", &x, &GONE_AT.to_string(), Some(&title))) }
+        }
     }
 }
 

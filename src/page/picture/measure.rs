@@ -24,11 +24,12 @@ const STEPS: [f64; 16] = [1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 15.0, 25.0, 4
 pub fn measures(story: &Story, objectives: &Objectives, now: Timestamp) -> Markup {
     let backups = backups(story);
     let size = |bytes: f64| ByteSize(bytes as u64).to_string();
+    let took = |backup: &Backup| backup.took.as_secs_f64().max(0.0);
     html! {
         @if !(backups.is_empty() && story.drills.is_empty()) {
             div.measures {
                 (curve("Packed size", &backups, |backup| backup.packed_bytes as f64, (bytes_above, &size), now))
-                (curve("Time a backup takes", &backups, |backup| backup.took.as_secs_f64().max(0.0), (seconds_above, &said_of), now))
+                (curve("Time a backup takes", &backups, took, (seconds_above, &said_of), now))
                 (drills(&story.drills, objectives, now))
             }
         }
@@ -72,9 +73,13 @@ fn curve(
                     title { (heading) }
                     desc { (written(newest)) " now, " (written(highest)) " at most in " (days(window)) "." }
                     (axis(&written(top), &window))
-                    svg viewBox="0 0 100 126" preserveAspectRatio="none" width="100%" height=(HEIGHT) overflow="visible" { path.curve d=(path) {} }
+                    svg.stretched viewBox="0 0 100 126" preserveAspectRatio="none" width="100%" height=(HEIGHT) {
+                        path.curve d=(path) {}
+                    }
                     @for (x, value, _) in points.iter().filter(|(.., suspect)| *suspect) {
-                        g.odd { (used("suspect", &percent(*x), &format!("{:.1}", height(*value, top)), Some("suspect"))) }
+                        g.odd {
+                            (used("suspect", &percent(*x), &format!("{:.1}", height(*value, top)), Some("suspect")))
+                        }
                     }
                     circle.last cx=(percent(*x)) cy=(format!("{:.1}", height(*last, top))) r="3" {}
                 }
@@ -109,7 +114,9 @@ fn drills(drills: &[DrillReport], objectives: &Objectives, now: Timestamp) -> Ma
                     }
                     @for drill in &shown { (restored(drill, &window, top)) }
                 }
-                ul.legend aria-label="Legend, with how many there are" { @for (one, count) in counts { li { (outcome(one)) " " (count) } } }
+                ul.legend aria-label="Legend, with how many there are" {
+                    @for (one, count) in counts { li { (outcome(one)) " " (count) } }
+                }
             }
         }
     }

@@ -23,7 +23,9 @@ pub fn last(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup {
         @match &source.drills {
             None => p.none { (told_by.unknown()) },
             Some(DrillFacts { last: Some(report), last_passed, .. }) => (ended(report, last_passed.as_ref(), now)),
-            Some(DrillFacts { expected_since, .. }) => p.none { "none yet; drills are expected since " (time(*expected_since)) },
+            Some(DrillFacts { expected_since, .. }) => p.none {
+                "none yet; drills are expected since " (time(*expected_since))
+            },
         }
     }
 }
@@ -44,9 +46,13 @@ fn ended(report: &DrillReport, last_passed: Option<&DrillReport>, now: Timestamp
                 }
                 @if report.outcome != DrillOutcome::CouldNotRun { (fact("Compared", &compared(&report.compared))) }
                 @if let Some(kept) = report.confinement { (fact("Scratch server", &confinement(kept))) }
-                (fact("Drill", &html! { (name(report.drill.as_str())) ", " (spoken(report.took())) " on " bdi { (report.host) } }))
+                (fact("Drill", &html! {
+                    (name(report.drill.as_str())) ", " (spoken(report.took())) " on " bdi { (report.host) }
+                }))
                 @if let Some(passed) = passed {
-                    (fact("Last that passed", &html! { (relative(passed.ended_at.min(now), now)) ", " (time(passed.ended_at)) }))
+                    (fact("Last that passed", &html! {
+                        (relative(passed.ended_at.min(now), now)) ", " (time(passed.ended_at))
+                    }))
                 }
             }
         }

@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use std::{cmp::Reverse, collections::BTreeMap};
 
 /// A flood of junk in a vault is told by its number, not by a page that nobody can load.
-const OBJECTS_MAX: usize = 8;
+const OBJECTS_MAX: usize = 5;
 
 type Kinds<'a> = Vec<((FindingKind, &'a str), Vec<&'a Finding>)>;
 
@@ -22,9 +22,16 @@ pub fn findings(source: &SourceHealth) -> Markup {
                 article class={ "finding tone " (Tone::from(kind.gravity()).class()) } {
                     h4 { (gravity(kind.gravity())) " " (kind.word().replace('-', " ")) " in " (vault) }
                     p { (prose(kind.means())) }
-                    ul.objects { @for finding in found.iter().take(OBJECTS_MAX) { li { (name(&finding.object)) " " (prose(&finding.what)) } } }
+                    ul.objects {
+                        @for finding in found.iter().take(OBJECTS_MAX) {
+                            li { (name(&finding.object)) " " (prose(&finding.what)) }
+                        }
+                    }
                     @if let Some(more) = found.len().checked_sub(OBJECTS_MAX).filter(|more| *more > 0) {
-                        p { "and " (counted(more as u64, "more object", "more objects")) ": " code { "strongroom confirm " (source.source) } " lists all" }
+                        p {
+                            "and " (counted(more as u64, "more object", "more objects")) ": "
+                            code { "strongroom confirm " (source.source) } " lists all"
+                        }
                     }
                     p.hint { (prose(kind.mend())) }
                 }

@@ -19,6 +19,8 @@ struct Step {
     objective: Option<SignedDuration>,
     /// Why there is none.
     otherwise: &'static str,
+    /// Why it does not stand there well, although its age is right.
+    flaw: Option<String>,
     note: Option<String>,
 }
 
@@ -38,11 +40,12 @@ pub fn ladder(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup 
 
 fn rung(step: &Step, now: Timestamp) -> Markup {
     let old = step.newest.as_ref().map(|newest| age(newest.snapshot_at, now));
-    let (tone, word) = match (old, step.objective) {
-        (None, _) => ("none", None),
-        (Some(old), Some(objective)) if old > objective => ("bad", Some("late")),
-        (Some(_), Some(_)) => ("well", Some("in time")),
-        (Some(_), None) => ("well", None),
+    let (tone, word) = match (old, step.objective, step.flaw.as_deref()) {
+        (None, ..) => ("none", None),
+        (Some(old), Some(objective), _) if old > objective => ("bad", Some("late")),
+        (Some(_), _, Some(flaw)) => ("bad", Some(flaw)),
+        (Some(_), Some(_), None) => ("well", Some("in time")),
+        (Some(_), None, None) => ("well", None),
     };
     html! {
         li class={ "rung " (tone) } {
@@ -51,7 +54,11 @@ fn rung(step: &Step, now: Timestamp) -> Markup {
             @match (&step.newest, old) {
                 (Some(newest), Some(old)) => {
                     p.age { (spoken(old)) " " small { "old" } }
-                    @if let Some(objective) = step.objective { (gauge(old, objective)) } @else { p.words { "no age is too old: there is no objective" } }
+                    @if let Some(objective) = step.objective {
+                        (gauge(old, objective))
+                    } @else {
+                        p.words { "no age is too old: there is no objective" }
+                    }
                     p.fine { "data of " (time(newest.snapshot_at)) }
                     p.fine { (name(newest.backup.as_str())) " in " (newest.vaults.join(", ")) }
                 }
@@ -70,6 +77,7 @@ fn sealed(source: &SourceHealth) -> Step {
         newest,
         objective: source.objectives.recovery_point,
         otherwise: "none yet",
+        flaw: (source.holding < source.needed).then(|| format!("in {} of {} vaults", source.holding, source.needed)),
         note: suspect(source).map(|newer| format!("{newer} is newer and suspect: it does not count")),
     }
 }
@@ -93,6 +101,7 @@ fn confirmed(source: &SourceHealth, told_by: Teller) -> Step {
         newest,
         objective: source.objectives.recovery_point,
         otherwise: if watched { "none yet" } else { told_by.unknown() },
+        flaw: None,
         note: is_suspect.then(|| "this one is suspect".to_owned()),
     }
 }
@@ -108,6 +117,7 @@ fn proven(source: &SourceHealth, told_by: Teller) -> Step {
         newest,
         objective: source.objectives.proven_within,
         otherwise: if source.drills.is_some() { "none yet" } else { told_by.unknown() },
+        flaw: None,
         note: None,
     }
 }

@@ -19,16 +19,21 @@ pub fn vaults(source: &SourceHealth, told_by: Teller, now: Timestamp) -> Markup 
         table role="table" {
             thead role="rowgroup" {
                 tr role="row" {
-                    @for head in ["Vault", "Newest good backup", "Read back", "Lock"] { th scope="col" role="columnheader" { (head) } }
+                    @for head in ["Vault", "Newest good backup", "Read back", "Lock"] {
+                        th scope="col" role="columnheader" { (head) }
+                    }
                 }
             }
             tbody role="rowgroup" {
                 @for vault in &source.vaults {
                     tr role="row" {
                         th scope="row" role="rowheader" { (vault.vault) (standing(vault)) }
-                        td role="cell" data-label="Newest good backup" { (newest(vault, now)) }
+                        td role="cell" data-label="Newest good" { (newest(vault, now)) }
                         td role="cell" data-label="Read back" {
-                            @match &vault.watched { Some(watched) => (read_back(watched, vault.last_good.as_ref(), now)), None => (told_by.unknown()) }
+                            @match &vault.watched {
+                                Some(watched) => (read_back(watched, vault.last_good.as_ref(), now)),
+                                None => (told_by.unknown()),
+                            }
                         }
                         td role="cell" data-label="Lock" { (lock(vault)) }
                     }
@@ -63,7 +68,9 @@ fn newest(vault: &VaultHealth, now: Timestamp) -> Markup {
             }
             None => p { "none" }
         }
-        @if let Some(newer) = newer { p.fine { (told(Tone::Odd, "suspect", "suspect")) ": " (name(newer.backup.as_str())) " is newer" } }
+        @if let Some(newer) = newer {
+            p.fine { (told(Tone::Odd, "suspect", "suspect")) ": " (name(newer.backup.as_str())) " is newer" }
+        }
     }
 }
 
@@ -71,7 +78,9 @@ fn read_back(watched: &VaultWatched, good: Option<&SealedFacts>, now: Timestamp)
     let skew = watched.clock_skew_secs.filter(|skew| skew.unsigned_abs() >= SKEW_SECS_MIN);
     html! {
         @match &watched.last_confirmed {
-            Some(confirmed) if good.is_some_and(|good| good.backup == confirmed.backup) => p { "all of it, as promised" }
+            Some(confirmed) if good.is_some_and(|good| good.backup == confirmed.backup) => p {
+                "all of it, as promised"
+            }
             Some(confirmed) => {
                 p { "as promised: one " (spoken(age(confirmed.snapshot_at, now))) " old" }
                 p.fine { (name(confirmed.backup.as_str())) }
@@ -80,10 +89,15 @@ fn read_back(watched: &VaultWatched, good: Option<&SealedFacts>, now: Timestamp)
         }
         @if let Some(at) = watched.confirmed_at { p.fine { "looked at everything " (relative(at.min(now), now)) } }
         @if let Some(unverified) = &watched.unverified {
-            p { (told(Tone::Warn, "unknown", "could not verify")) " since " (time(unverified.since)) ": " (prose(&unverified.why)) }
+            p {
+                (told(Tone::Warn, "unknown", "could not verify")) " since " (time(unverified.since)) ": "
+                (prose(&unverified.why))
+            }
         }
         @if let Some(skew) = skew {
-            p.fine { "its clock is " (skew.unsigned_abs()) " s " (if skew > 0 { "ahead of" } else { "behind" }) " ours" }
+            p.fine {
+                "its clock is " (skew.unsigned_abs()) " s " (if skew > 0 { "ahead of" } else { "behind" }) " ours"
+            }
         }
         @if let Some(at) = watched.credential_expires_at { p.fine { "our credential expires " (relative(at, now)) } }
     }
@@ -94,7 +108,11 @@ fn lock(vault: &VaultHealth) -> Markup {
     html! {
         @match (&vault.last_good, vault.lapses_in, vault.locked_until()) {
             (Some(good), Some(left), Some(until)) => {
-                @if left.is_zero() { p { (told(Tone::Bad, "overdue", "has lapsed")) } } @else { p { "lapses in " (spoken(left)) } }
+                @if left.is_zero() {
+                    p { (told(Tone::Bad, "overdue", "has lapsed")) }
+                } @else {
+                    p { "lapses in " (spoken(left)) }
+                }
                 p.fine { (good.lock) " until " (time(until)) }
             }
             (Some(_), ..) => p { (told(Tone::Warn, "failing", "not locked")) }
