@@ -11,6 +11,7 @@
 //! F1 keys         secret keyring segment
 //! F0 words        clock failure progress digest fingerprint term layout manifest run proof finding      pure: no I/O, no now()
 //! F0 judgements   schedule health suspect                                                  pure
+//! F0 views        page                                                                     pure: values in, HTML out
 //! ```
 //!
 //! # Invariants

@@ -142,3 +142,8 @@ impl DrillReport {
         }
     }
 }
+
+#[cfg(test)]
+pub mod specimen;
+#[cfg(test)]
+mod tests;

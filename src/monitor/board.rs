@@ -3,8 +3,9 @@
 
 use crate::{
     clock::Timestamp,
-    health::{Facts, Health, judge},
+    health::{Facts, Health, Story, judge},
     layout::SourceName,
+    page::Teller,
     run::Outcome,
 };
 use std::{
@@ -23,12 +24,14 @@ pub struct Shown {
     /// Of every source of the configuration that is in force.
     pub facts: Vec<Facts>,
     pub totals: Totals,
+    /// What became of backups and drills over time, where somebody watches; empty in the depositor's daemon.
+    pub stories: Arc<BTreeMap<SourceName, Story>>,
+    /// Whose daemon it is.
+    pub told_by: Teller,
     /// Each vault's clock less ours, in seconds, where a vault has told.
     pub clock_skews: BTreeMap<String, f64>,
     /// When each vault's credential expires, where that is known.
     pub credential_expires: BTreeMap<String, Timestamp>,
-    /// Whose watch it is; `None`: the depositor's daemon, which has runs to show.
-    pub watching: Option<&'static str>,
     pub reload: Reload,
     /// The first facts are there and the schedule runs.
     pub ready: bool,
@@ -65,9 +68,10 @@ impl Board {
         Self(Arc::new(watch::Sender::new(Shown {
             facts: Vec::new(),
             totals: Totals::default(),
+            stories: Arc::default(),
+            told_by: Teller::Depositor,
             clock_skews: BTreeMap::new(),
             credential_expires: BTreeMap::new(),
-            watching: None,
             reload: Reload { succeeded: true, loaded_at: now },
             ready: false,
             beat: Beat { at: now, instant: Instant::now() },

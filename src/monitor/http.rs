@@ -1,10 +1,10 @@
-//! http: the pages that a scraper, an orchestrator or a person asks for: `/metrics`, `/healthz`, `/readyz`,
+//! http: the pages that a person, a scraper or an orchestrator asks for: `/`, `/metrics`, `/healthz`, `/readyz`,
 //! `/health.json`, and nothing else. They are read-only, need no password and hold no secret.
 
 mod guests;
 
 use self::guests::Guests;
-use super::{board::Board, metrics};
+use super::{board::Board, metrics, page};
 use crate::{
     clock::{Clock, whole_second},
     failure::{Explain, Kind},
@@ -93,13 +93,18 @@ pub async fn serve(
     let ended = |source| ServeError::Ended { address, source };
     let guests = Guests::new(tokio::net::TcpListener::from_std(bound.listener).map_err(ended)?);
     let routes = Router::new()
+        .route("/", get(status_page))
         .route("/metrics", get(metrics_page))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .route("/health.json", get(health))
-        .fallback(async || said(StatusCode::NOT_FOUND, "there are /metrics, /healthz, /readyz and /health.json"))
+        .fallback(async || said(StatusCode::NOT_FOUND, "there are /, /metrics, /healthz, /readyz and /health.json"))
         .with_state(Views { board, clock, beat_within });
     axum::serve(guests, routes).with_graceful_shutdown(stop.cancelled_owned()).await.map_err(ended)
+}
+
+async fn status_page(State(Views { board, clock, beat_within }): State<Views>) -> Response {
+    answer(StatusCode::OK, page::page(clock.now(), &board, beat_within))
 }
 
 async fn metrics_page(State(Views { board, clock, .. }): State<Views>) -> Response {

@@ -25,7 +25,7 @@ pub fn page(now: Timestamp, shown: &Shown) -> String {
     daemon(&mut page, shown);
     backups(&mut page, &health);
     standing(&mut page, &health);
-    match shown.watching {
+    match shown.told_by.watcher() {
         Some(role) => watched::families(&mut page, role, &health),
         None => {
             last_runs(&mut page, &health);

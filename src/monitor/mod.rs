@@ -8,6 +8,7 @@ mod board;
 mod courier;
 mod http;
 mod metrics;
+mod page;
 mod ping;
 
 pub use alert::{AlertSettings, Alerts, EventKind, Form, Told, events};

@@ -9,11 +9,15 @@ use crate::{
     catalog::{Catalog, CatalogError, Place, Remembered},
     clock::Timestamp,
     failure::with_causes,
+    health::Story,
     layout::BackupId,
     proof::DrillReport,
     service::CATALOG_WITHIN,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// What the catalog could not be told of yet.
 #[derive(Default)]
@@ -88,6 +92,21 @@ impl Watcher {
             shown.facts = facts;
             shown.clock_skews = skews;
         });
+    }
+
+    /// Puts on the board what became of each source over time: whenever a look or a drill has ended, for it is long.
+    pub(super) fn tell_stories(&self) {
+        let stories = self.charges.values().map(|charge| {
+            let memories = charge.keys().filter_map(|(key, _)| self.memories.get(&key));
+            let remembered = memories.flat_map(|(_, memory)| memory.backups.values());
+            let mut sightings: Vec<_> = remembered.map(|known| known.sighting.clone()).collect();
+            sightings.sort_by(|one, other| (one.sealed_at, one.sequence).cmp(&(other.sealed_at, other.sequence)));
+            let reports = self.reports.get(&charge.source).into_iter().flatten();
+            let drills = reports.rev().cloned().collect();
+            (charge.source.clone(), Story { sightings, drills })
+        });
+        let stories = Arc::new(stories.collect::<BTreeMap<_, _>>());
+        self.board.update(|shown| shown.stories = stories);
     }
 
     fn drills_known(&self, charge: &super::Charge) -> Option<DrillsKnown<'_>> {

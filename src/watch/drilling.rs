@@ -14,9 +14,9 @@ use crate::{
     layout::{DrillId, SourceName},
     progress::Progress,
     proof::{DrillOutcome, DrillReport},
-    role::{Restorer, Select},
+    role::{Reporter, Restorer, Select},
 };
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 use tokio::task::JoinError;
 
 /// Where nothing better is known: what was packed, unpacked, loaded, indexed, and logged meanwhile.
@@ -43,7 +43,7 @@ impl Watcher {
             rota.ended(&source, None, now);
             return;
         };
-        let Some((restorer, select)) = chosen(charge, &memories_of(&source), pick, (self.random)()) else {
+        let Some((restorer, reporter, select)) = chosen(charge, &memories_of(&source), pick, (self.random)()) else {
             rota.ended(&source, None, now);
             return;
         };
@@ -60,7 +60,7 @@ impl Watcher {
         };
         let id = DrillId::new(now, (self.random)());
         tracing::info!(%source, drill = %id, wanted = ?order.select, vault = restorer.inspector().vault(), "drill begins");
-        let (clock, desk) = (self.clock, Desk { state_dir: self.state_dir.clone() });
+        let (clock, desk) = (self.clock, Desk { keeping: Arc::clone(&drills.keeping), reporter });
         self.drill.spawn(async move {
             let progress = Progress::default();
             let report = drill::drill(&restorer, &order, id, &progress, clock).await;
@@ -83,6 +83,7 @@ impl Watcher {
                 self.keep(report);
                 if let Some(charge) = charge {
                     self.prove(&charge);
+                    self.tell_stories();
                 }
             }
             Err(error) => {
@@ -110,14 +111,17 @@ fn free_bytes(folder: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
+/// Where to restore from, where the report is deposited, and what is restored.
+type Chosen = (Restorer, Option<Arc<Reporter>>, Select);
+
 /// Where to restore from, and what. The newest comes from a vault that gets every backup, samples come from any.
-fn chosen(charge: &Charge, memories: &[&Memory], pick: Pick, random: [u8; 4]) -> Option<(Restorer, Select)> {
+fn chosen(charge: &Charge, memories: &[&Memory], pick: Pick, random: [u8; 4]) -> Option<Chosen> {
     let places = || charge.places.iter().zip(memories.iter().copied());
     match pick {
         Pick::Newest => {
             let held = || places().filter(|(_, memory)| memory.last_good().is_some());
             let (place, _) = held().find(|(place, _)| place.every.is_none()).or_else(|| held().next())?;
-            Some((place.restorer.clone()?, Select::LatestGood))
+            Some((place.restorer.clone()?, place.reporter.clone(), Select::LatestGood))
         }
         Pick::Sample => {
             let older = places().flat_map(|(place, memory)| {
@@ -128,7 +132,7 @@ fn chosen(charge: &Charge, memories: &[&Memory], pick: Pick, random: [u8; 4]) ->
             let older: Vec<_> = older.collect();
             let index = u32::from_be_bytes(random) as usize % older.len().max(1);
             let (place, known) = older.get(index)?;
-            Some((place.restorer.clone()?, Select::Id(known.sighting.backup.clone())))
+            Some((place.restorer.clone()?, place.reporter.clone(), Select::Id(known.sighting.backup.clone())))
         }
     }
 }

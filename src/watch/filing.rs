@@ -1,28 +1,23 @@
-//! filing: where a finished drill's report goes besides the catalog.
+//! filing: where a finished drill's report goes besides the catalog: into the state directory, and into its vault.
 
-use crate::proof::DrillReport;
-use std::{
-    fs,
-    io::{self, Write},
-    path::{Path, PathBuf},
+use crate::{
+    drill::{self, Keeping},
+    failure::with_causes,
+    proof::DrillReport,
+    role::Reporter,
 };
+use std::sync::Arc;
 
-/// What filing needs: `drill::keep`'s key and depositing credential belong here, too.
+/// What is needed to keep a report.
+#[derive(Clone)]
 pub struct Desk {
-    pub state_dir: PathBuf,
+    pub keeping: Arc<Keeping>,
+    /// Of the vault that the drill read; `None` where no reports are deposited there.
+    pub reporter: Option<Arc<Reporter>>,
 }
 
-/// SEAM: `drill::keep` is called here: it signs the report, writes it and its page into `state_dir/reports`, and
-/// deposits both where that is configured. Until then the report alone is written, unsigned. Gives what failed.
+/// Gives what failed.
 pub async fn file(desk: &Desk, report: &DrillReport) -> Vec<String> {
-    let folder = desk.state_dir.join("reports").join(report.source.as_str()).join(report.drill.as_str());
-    write(&folder, report).err().map(|error| format!("{}: {error}", folder.display())).into_iter().collect()
-}
-
-fn write(folder: &Path, report: &DrillReport) -> io::Result<()> {
-    fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(&serde_json::to_vec_pretty(report)?)?;
-    file.persist(folder.join("report.json"))?;
-    Ok(())
+    let (_, failure) = drill::keep(report, &desk.keeping, desk.reporter.as_deref()).await;
+    failure.iter().map(|failure| with_causes(failure)).collect()
 }

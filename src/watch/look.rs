@@ -154,6 +154,7 @@ impl Watcher {
         self.take_reports(&charge, Some(&key), in_vault);
         self.take_reports(&charge, None, in_folder);
         self.prove(&charge);
+        self.tell_stories();
     }
 }
 

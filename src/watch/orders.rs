@@ -9,14 +9,15 @@ use super::{
 use crate::{
     catalog::{Catalog, Place},
     clock::{SignedDuration, Timestamp, spoken},
-    drill::Limits,
+    drill::{Keeping, Limits},
     failure::with_causes,
     health::Objectives,
     keyring::VerifyingKey,
     layout::SourceName,
     monitor::{AlertSettings, Reload},
+    page::Teller,
     proof::DrillOutcome,
-    role::{Inspector, Restorer},
+    role::{Inspector, Reporter, Restorer},
     service::{self, ServiceError},
 };
 use std::{
@@ -28,8 +29,8 @@ use std::{
 
 /// Everything that a configuration asks of the watch.
 pub struct Orders {
-    /// Whose watch it is: `inspector` or `restorer`.
-    pub role: &'static str,
+    /// Whose watch it is: the inspector's or the restorer's.
+    pub teller: Teller,
     pub state_dir: PathBuf,
     pub charges: Vec<Charge>,
     pub sight: Sight,
@@ -84,6 +85,8 @@ pub struct PlaceOrder {
     pub inspector: Arc<Inspector>,
     /// The restorer's alone.
     pub restorer: Option<Restorer>,
+    /// As whom reports of drills are deposited here; `None`: they are not.
+    pub reporter: Option<Arc<Reporter>>,
     pub credential_expires_at: Option<Timestamp>,
 }
 
@@ -92,6 +95,7 @@ pub struct DrillOrders {
     pub timing: DrillTiming,
     pub limits: Limits,
     pub jobs: usize,
+    pub keeping: Arc<Keeping>,
 }
 
 /// So many of a source's newest reports are looked through.
@@ -143,17 +147,18 @@ impl Watcher {
         self.teller.tell_others(orders.alerts, &self.courier, &self.board, orders.host.clone());
         let expiries = orders.charges.iter().flat_map(|charge| &charge.places);
         let expiries = expiries.filter_map(|place| Some((place.vault.clone(), place.credential_expires_at?)));
-        let (expiries, role) = (expiries.collect(), orders.role);
+        let (expiries, teller) = (expiries.collect(), orders.teller);
         self.sight = Arc::new(orders.sight);
         self.host = orders.host;
         self.drills = orders.drills.map(Arc::new);
         self.charges = orders.charges.into_iter().map(|charge| (charge.source.clone(), Arc::new(charge))).collect();
         self.board.update(|shown| {
             shown.reload = Reload { succeeded: true, loaded_at: now };
-            shown.watching = Some(role);
+            shown.told_by = teller;
             shown.credential_expires = expiries;
         });
         self.post(now);
+        self.tell_stories();
         Ok(())
     }
 
@@ -185,11 +190,11 @@ impl Watcher {
             let within = charge.objectives.recovery_point.map(spoken).unwrap_or_default();
             tracing::warn!(source = %charge.source, within, "no recovery_point objective is given: this one is taken");
         }
-        if orders.role == "inspector" && orders.sight.reports.is_none() {
+        if orders.teller == Teller::Inspector && orders.sight.reports.is_none() {
             tracing::info!("no `reports` key is given: which backups are proven is not known here");
         }
         let Timing { every, all_every } = orders.sight.timing;
-        let (sources, role, version) = (orders.charges.len(), orders.role, env!("CARGO_PKG_VERSION"));
+        let (sources, role, version) = (orders.charges.len(), orders.teller.watcher(), env!("CARGO_PKG_VERSION"));
         tracing::info!(version, role, sources, confirm = spoken(every), confirm_all = spoken(all_every), "in force");
     }
 

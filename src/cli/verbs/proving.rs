@@ -70,13 +70,18 @@ pub fn order_for(source: &SourcePlan, settings: &DrillPlan, state_dir: &Path, jo
         client_path: source.client_path.clone(),
         checks: source.checks.clone(),
         recovery_time: source.objectives.recovery_time,
-        limits: Limits {
-            scratch_dir: settings.scratch_dir.clone().unwrap_or_else(|| state_dir.join("scratch")),
-            disk_bytes_max: settings.disk_bytes_max,
-            deadline: settings.deadline,
-            sandbox: settings.sandbox,
-        },
+        limits: limits(settings, state_dir),
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+    }
+}
+
+/// What a scratch server may use, and where it is made.
+pub fn limits(settings: &DrillPlan, state_dir: &Path) -> Limits {
+    Limits {
+        scratch_dir: settings.scratch_dir.clone().unwrap_or_else(|| state_dir.join("scratch")),
+        disk_bytes_max: settings.disk_bytes_max,
+        deadline: settings.deadline,
+        sandbox: settings.sandbox,
     }
 }
 

@@ -1,15 +1,17 @@
 //! watching: the watchers' daemon, and health as it is in the vaults now.
 
-use super::{Door, VerbError};
+use super::{Door, VerbError, proving, reading};
 use crate::{
     cli::{Failure, show},
     clock::SignedDuration,
-    config::{self, Keys, Plan, Role, SourcePlan},
+    config::{self, DrillPlan, Keys, Plan, Role, SourcePlan},
+    drill::Keeping,
     failure::{Kind, with_causes},
     health::Health,
-    keyring::{Identities, VerifyingKey},
-    role::{Inspector, Restorer, VaultSettings},
-    watch::{self, Charge, DrillOrders, Orders, PlaceOrder, Reports, Sight, Timing},
+    keyring::{Identities, SigningKey, VerifyingKey},
+    page::Teller,
+    role::{Inspector, Reporter, Restorer, VaultSettings},
+    watch::{self, Charge, DrillOrders, DrillTiming, Orders, PlaceOrder, Reports, Sight, Timing, When},
 };
 use std::{
     path::{Path, PathBuf},
@@ -18,6 +20,7 @@ use std::{
 
 /// Where nobody says how old a recovery point may become: a day, and time for the run.
 pub const RECOVERY_POINT_UNASKED: SignedDuration = SignedDuration::from_hours(26);
+const DRILL_EVERY_UNASKED: SignedDuration = SignedDuration::from_hours(24);
 const CONFIRM_EVERY_MIN: SignedDuration = SignedDuration::from_secs(10);
 const CONFIRM_EVERY_MAX: SignedDuration = SignedDuration::from_mins(15);
 
@@ -48,22 +51,24 @@ impl Door {
     /// A checked configuration as what there is to watch.
     fn watch_orders(&self, plan: Plan, verb: &'static str) -> Result<Orders, Failure> {
         let role = plan.role();
-        let drills = drill_orders(&plan);
-        let (verifying, reports, identities) = match plan.keys {
-            Keys::Inspector { verifying, reports } => (verifying, reports, None),
-            Keys::Restorer { verifying, identities, .. } => (verifying, None, Some(Arc::new(identities))),
+        let (verifying, reports, identities, signing) = match plan.keys {
+            Keys::Inspector { verifying, reports } => (verifying, reports, None, None),
+            Keys::Restorer { verifying, identities, report } => (verifying, None, Some(Arc::new(identities)), report),
             Keys::Depositor(_) => {
                 return Err(VerbError::WrongRole { verb, found: role, wanted: "inspector or restorer" }.into());
             }
         };
-        let charge = |source| self.watched(source, &plan.vaults, &verifying, identities.as_ref());
+        let drills =
+            (role == Role::Restorer).then(|| drill_orders(&plan.drill, &plan.state_dir, signing)).transpose()?;
+        let vaults: Vec<_> = plan.vaults.iter().zip(&plan.reporters).collect();
+        let charge = |source| self.watched(source, &vaults, &verifying, identities.as_ref());
         let charges: Vec<Charge> = plan.sources.into_iter().map(charge).collect::<Result<_, _>>()?;
         let smallest = charges.iter().filter_map(|charge| charge.objectives.recovery_point).min();
         let unasked = smallest.unwrap_or(RECOVERY_POINT_UNASKED) / 4;
         let every = plan.watch.confirm_every.unwrap_or(unasked.clamp(CONFIRM_EVERY_MIN, CONFIRM_EVERY_MAX));
         let folder = plan.watch.reports_dir;
         Ok(Orders {
-            role: role.name(),
+            teller: if role == Role::Inspector { Teller::Inspector } else { Teller::Restorer },
             state_dir: plan.state_dir,
             charges,
             sight: Sight {
@@ -82,13 +87,14 @@ impl Door {
     fn watched(
         &self,
         source: SourcePlan,
-        vaults: &[VaultSettings],
+        vaults: &[(&VaultSettings, &Option<VaultSettings>)],
         verifying: &VerifyingKey,
         identities: Option<&Arc<Identities>>,
     ) -> Result<Charge, Failure> {
         let mut places = Vec::new();
         for deposit in &source.deposits {
-            let settings = &vaults[deposit.vault];
+            let (settings, reporter) = vaults[deposit.vault];
+            let reporter = reporter.as_ref().map(|reporter| Reporter::open(reporter, self.clock)).transpose()?;
             let inspector = Inspector::open(settings, verifying.clone(), self.clock)?;
             let restorer = match identities {
                 Some(identities) => {
@@ -103,6 +109,7 @@ impl Door {
                 term: settings.term.span(),
                 inspector: Arc::new(inspector),
                 restorer,
+                reporter: reporter.map(Arc::new),
                 credential_expires_at: settings.credential_expires_at(),
             });
         }
@@ -121,7 +128,16 @@ impl Door {
     }
 }
 
-/// SEAM: made of `plan.drill`, the restorer's `[drill]`, where that is read: timing, scratch server's limits, jobs.
-fn drill_orders(_plan: &Plan) -> Option<DrillOrders> {
-    None
+/// How the configuration has backups proven.
+fn drill_orders(settings: &DrillPlan, state_dir: &Path, signing: Option<SigningKey>) -> Result<DrillOrders, VerbError> {
+    let when = match &settings.schedule {
+        Some(schedule) => When::Schedule { schedule: schedule.clone(), zone: settings.time_zone.clone() },
+        None => When::Every(settings.every.unwrap_or(DRILL_EVERY_UNASKED)),
+    };
+    Ok(DrillOrders {
+        timing: DrillTiming { when, sample: settings.sample },
+        limits: proving::limits(settings, state_dir),
+        jobs: reading::jobs(None)?,
+        keeping: Arc::new(Keeping { signing, folder: Some(state_dir.join("reports")) }),
+    })
 }

@@ -50,7 +50,7 @@ async fn the_pages_are_there_and_nothing_else_is() {
     let (status, kind, page) = world.ask("GET", "/health.json").await;
     assert_eq!((status, kind.as_str()), (200, "application/json"));
     assert_eq!(page, r#"{"at":"2026-11-21T12:00:00Z","sources":[]}"#);
-    for path in ["/", "/metrics/", "/health", "/../etc/passwd", "/metrics%00"] {
+    for path in ["//", "/index.html", "/metrics/", "/health", "/../etc/passwd", "/metrics%00"] {
         assert_eq!(world.ask("GET", path).await.0, 404, "{path}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
