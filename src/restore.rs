@@ -122,7 +122,7 @@ pub async fn prepare(restorer: &Restorer, order: &Order) -> Result<Prepared, Res
     let opened = restorer.open_closed(sealed)?;
     insist_not_suspect(restorer, &shelf, order, &opened).await?;
     let source_major = postgres::major_of(&opened.sealed.manifest.engine.server);
-    let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path).await?;
+    let target = Target::inspect(&order.to, source_major, order.ownership.clone(), &order.client_path, None).await?;
     let (head, toc) = fetch_head(restorer, &opened, &target).await?;
     let choice = match &order.tables[..] {
         [] => None,

@@ -3,6 +3,8 @@
 //!
 //! A drill always gives a report: what kept it from running is an outcome, never an error that somebody might lose.
 
+pub use crate::source::sandbox::Sandbox;
+
 use crate::{
     clock::{Clock, SignedDuration},
     layout::{DrillId, SourceName},
@@ -41,17 +43,6 @@ pub struct Limits {
     pub disk_bytes_max: Option<u64>,
     pub deadline: SignedDuration,
     pub sandbox: Sandbox,
-}
-
-/// How a scratch server is kept from its host, as the configuration says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    /// Bubblewrap; where it is not to be had, another user than ours; where neither is, no drill.
-    Auto,
-    /// Bubblewrap or no drill.
-    Bubblewrap,
-    /// Nothing: something else, such as a container of its own, confines us.
-    None,
 }
 
 /// Runs one drill to its end, whatever that is. `id` names it.

@@ -14,21 +14,26 @@ mod error;
 mod globals;
 mod load;
 mod rights;
+mod scratch;
 mod script;
 mod snapshot;
 mod tables;
+mod tablespaces;
 mod target;
 mod toc;
 
 pub use address::BadAddress;
 pub use choice::{Choice, choose};
+pub use clients::Clients;
 pub use compare::{Difference, compare};
 pub use connect::text_encoding;
 pub use dump::{Dumped, dump, look};
 pub use error::PostgresError;
 pub use load::{Segments, load};
+pub use scratch::{ScratchEnd, ScratchError, ScratchServer, ScratchSettings};
 pub use tables::qualified;
-pub use target::{Ownership, Section, Target};
+pub use tablespaces::in_place;
+pub use target::{ExtensionsCompared, Ownership, Section, Target};
 pub use toc::{Head, Toc};
 
 use crate::secret::Secret;
