@@ -257,7 +257,7 @@ pub async fn restore(
 ) -> Result<Report, RestoreError> {
     let began_at = clock.now();
     let closed = &prepared.opened.closed;
-    let warnings = if order.globals { run_globals(restorer, prepared).await? } else { Vec::new() };
+    let warnings = if order.globals { run_globals(restorer, prepared, order.in_place).await? } else { Vec::new() };
     if !(order.ownership.no_owner && order.ownership.no_privileges) {
         prepared.target.insist_on_roles(&closed.roles).await?;
     }
@@ -322,10 +322,13 @@ async fn fetch_head(restorer: &Restorer, opened: &Opened, target: &Target) -> Re
     Err(PostgresError::ClaimBroken { why: "pg_restore cannot list the archive".into() }.into())
 }
 
-async fn run_globals(restorer: &Restorer, prepared: &Prepared) -> Result<Vec<String>, RestoreError> {
+async fn run_globals(restorer: &Restorer, prepared: &Prepared, in_place: bool) -> Result<Vec<String>, RestoreError> {
     let mut script = Vec::new();
     for (receipt, contents) in prepared.opened.segments().filter(|(receipt, _)| receipt.stream == Stream::Globals) {
         script.extend(restorer.plaintext(receipt, contents).await?);
+    }
+    if in_place {
+        script = postgres::in_place(&script);
     }
     Ok(prepared.target.run_globals(&script).await?)
 }

@@ -8,7 +8,7 @@ mod place;
 mod sample;
 mod verdict;
 
-pub use crate::source::Sandbox;
+pub use crate::source::sandbox::Sandbox;
 pub use keep::{KeepError, Keeping, Kept, comment, keep};
 pub use sample::sample;
 

@@ -8,12 +8,12 @@ use crate::{
     proof::Confinement,
     restore,
     role::{Opened, Select},
-    source::postgres::{self, Address, Ownership, PostgresError, ScratchEnd, ScratchServer, ScratchSettings, Target},
+    source::postgres::{self, Address, Ownership, PostgresError, ScratchServer, ScratchSettings, Target},
 };
 use std::time::Duration;
 
-/// What a database takes beside its rows: the cluster itself and its log of writes.
-const ROOM_AT_LEAST: u64 = 256 << 20;
+/// What a database takes beside its rows: its catalogs, and temporary files of its indexes.
+const ROOM_AT_LEAST: u64 = 64 << 20;
 /// A server that dies takes its sessions along first: so long is waited for its own account of it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -93,7 +93,7 @@ impl Place {
             globals: scratch,
             client_path: order.client_path.clone(),
             clients: match self {
-                Self::Scratch(server) => Some(server.clients().clone()),
+                Self::Scratch(server) => Some(server.clients()),
                 Self::Given { .. } => None,
             },
             in_place: scratch,
@@ -104,7 +104,7 @@ impl Place {
     /// Never, unless the server dies or its disk fills up.
     pub async fn interrupted(&self) -> Stop {
         match self {
-            Self::Scratch(server) => stop_of(server.watch().await),
+            Self::Scratch(server) => Stop::in_the_way(&server.watch().await),
             Self::Given { .. } => std::future::pending().await,
         }
     }
@@ -125,18 +125,6 @@ impl Place {
             }
         }
     }
-}
-
-fn stop_of(end: ScratchEnd) -> Stop {
-    let (reason, hint) = match end {
-        ScratchEnd::Died { status, said } => (format!("the scratch server died ({status}): {said}"), None),
-        ScratchEnd::DiskFull { used_bytes } => {
-            let used = bytesize::ByteSize(used_bytes);
-            let hint = "Give drills more room: `scratch_dir` and `disk` in [drill].";
-            (format!("the scratch disk is full after {used}"), Some(hint.to_owned()))
-        }
-    };
-    Stop::CouldNotRun { reason, hint }
 }
 
 /// The twin of a target that was restored into, empty and with the same ownership.

@@ -4,11 +4,16 @@
 //! so that a failure is told in the program's own words.
 
 use crate::secret::Secret;
+use command_fds::CommandFdExt;
 use std::{
+    ffi::OsStr,
     fs::File,
-    io::{self, Write},
-    os::fd::AsRawFd,
-    os::unix::fs::PermissionsExt,
+    io::{self, Seek, Write},
+    os::{
+        fd::{AsRawFd, OwnedFd, RawFd},
+        unix::fs::PermissionsExt,
+    },
+    path::Path,
     process::{ExitStatus, Stdio},
 };
 use tokio::{
@@ -45,8 +50,7 @@ pub enum ChildError {
 
 /// Starts `command` with its standard error collected; its other streams stay as the caller set them.
 pub fn start(mut command: Command) -> Result<Running, ChildError> {
-    let program = command.as_std().get_program().to_string_lossy().into_owned();
-    let program = program.rsplit('/').next().unwrap_or(&program).to_owned();
+    let program = name_of(command.as_std());
     command.stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|source| ChildError::NotStarted { program: program.clone(), source })?;
     let stderr = child.stderr.take().expect("standard error is piped");
@@ -66,6 +70,14 @@ pub fn start(mut command: Command) -> Result<Running, ChildError> {
         said
     });
     Ok(Running { program, child, stderr })
+}
+
+/// What runs in the end: a sandbox's own program names it after `--`.
+fn name_of(command: &std::process::Command) -> String {
+    let confines = ["bwrap", "setpriv"].iter().any(|name| Path::new(command.get_program()).ends_with(name));
+    let confined = command.get_args().skip_while(|argument| *argument != OsStr::new("--")).nth(1);
+    let program = confined.filter(|_| confines).unwrap_or(command.get_program()).to_string_lossy();
+    program.rsplit('/').next().unwrap_or(&program).to_owned()
 }
 
 impl Running {
@@ -113,14 +125,13 @@ pub async fn output(mut command: Command) -> Result<(Vec<u8>, Ended), ChildError
     }
 }
 
-/// A file without a name on any disk, which children find at [`MemoryFile::path`] while it lives.
+/// A file without a name on any disk, which the children find that it is lent to, and no others.
 #[derive(Debug)]
 pub struct MemoryFile(File);
 
 impl MemoryFile {
-    /// The descriptor is inherited by every child on purpose: the path names it there.
     pub fn create(name: &str) -> io::Result<Self> {
-        let file = File::from(rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::empty())?);
+        let file = File::from(rustix::fs::memfd_create(name, rustix::fs::MemfdFlags::CLOEXEC)?);
         file.set_permissions(std::fs::Permissions::from_mode(0o600))?;
         Ok(Self(file))
     }
@@ -129,8 +140,25 @@ impl MemoryFile {
         self.0.write_all(bytes)
     }
 
-    pub fn path(&self) -> String {
-        format!("/proc/self/fd/{}", self.0.as_raw_fd())
+    /// Lends it to `command`'s process; gives its path there. As a path it is read from its beginning by each.
+    pub fn lend(&self, command: &mut std::process::Command) -> io::Result<String> {
+        let descriptor = OwnedFd::from(self.0.try_clone()?);
+        let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+        command.preserved_fds(vec![descriptor]);
+        Ok(path)
+    }
+
+    /// Gives it to `command`'s process as a descriptor that stands at its beginning.
+    pub fn give(mut self, command: &mut std::process::Command) -> io::Result<RawFd> {
+        self.0.rewind()?;
+        let number = self.0.as_raw_fd();
+        command.preserved_fds(vec![self.0.into()]);
+        Ok(number)
+    }
+
+    /// A process of another user opens it by its path.
+    pub fn give_to(&self, uid: u32, gid: u32) -> io::Result<()> {
+        std::os::unix::fs::fchown(&self.0, Some(uid), Some(gid))
     }
 }
 
@@ -168,9 +196,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_pass_file_is_read_by_children_and_closed_to_others() {
+    async fn a_pass_file_is_read_by_the_child_that_it_is_lent_to_and_by_no_other() {
         let file = pass_file(&Secret::new(b"a:b\\c\n".to_vec())).unwrap();
-        let (text, _) = output(shell(&format!("cat {0}; stat -L -c %a {0}", file.path()))).await.unwrap();
+        let mut reader = shell("cat \"$0\"; stat -L -c %a \"$0\"");
+        let path = file.lend(reader.as_std_mut()).unwrap();
+        let (text, _) = output({
+            reader.arg(&path);
+            reader
+        })
+        .await
+        .unwrap();
         assert_eq!(String::from_utf8(text).unwrap(), "*:*:*:*:a\\:b\\\\c\n600\n");
+        let (others, _) =
+            output(shell("for at in 3 4 5 6 7 8 9; do readlink /proc/$$/fd/$at; done; true")).await.unwrap();
+        assert!(!String::from_utf8_lossy(&others).contains("pgpass"));
     }
 }

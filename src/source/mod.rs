@@ -2,11 +2,4 @@
 
 pub mod child;
 pub mod postgres;
-
-/// stub
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sandbox {
-    Auto,
-    Bubblewrap,
-    None,
-}
+pub mod sandbox;

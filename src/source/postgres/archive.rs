@@ -47,7 +47,7 @@ pub async fn write(
         .args(["--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=10s"])
         .arg(format!("--snapshot={snapshot}"))
         .stdout(Stdio::piped());
-    let _filter = exclude(&mut command, &shared.tables[..shared.claimed], clients.major).map_err(failed)?;
+    exclude(&mut command, &shared.tables[..shared.claimed], clients).map_err(failed)?;
     let mut running = child::start(command)?;
     let mut head = Head::new().map_err(failed)?;
     let mut toc = None;
@@ -83,13 +83,14 @@ pub async fn write(
 
 /// Tells pg_dump which tables' rows are not its business, one argument each; alternations in one pattern are
 /// 20 times slower. The filter file, for very many tables, exists from 17 on.
-fn exclude(command: &mut Command, claims: &[Claim], major: u32) -> io::Result<Option<MemoryFile>> {
+fn exclude(command: &mut Command, claims: &[Claim], clients: &Clients) -> io::Result<()> {
     let names: Vec<_> = claims.iter().map(|claim| qualified(&claim.schema, &claim.name)).collect();
     let bytes: usize = names.iter().map(|name| name.len() + 32).sum();
     if bytes <= ARGUMENT_BYTES_MAX {
         command.args(names.iter().map(|name| format!("--exclude-table-data={name}")));
-        return Ok(None);
+        return Ok(());
     }
+    let major = clients.major;
     if major < 17 {
         return Err(io::Error::other(format!("{} tables are more than pg_dump {major} can be told of", claims.len())));
     }
@@ -98,8 +99,9 @@ fn exclude(command: &mut Command, claims: &[Claim], major: u32) -> io::Result<Op
         let escaped = name.replace('\\', "\\\\").replace('\n', "\\n");
         filter.append(format!("exclude table_data {escaped}\n").as_bytes())?;
     }
-    command.arg(format!("--filter={}", filter.path()));
-    Ok(Some(filter))
+    let path = clients.lend(command, &filter)?;
+    command.arg(format!("--filter={path}"));
+    Ok(())
 }
 
 /// A child's output, in chunks.

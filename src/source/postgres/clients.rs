@@ -1,7 +1,10 @@
 //! clients: PostgreSQL's own programs, chosen by the server's major version, and how they are told where to go.
 
 use super::{Address, PostgresError, Tls};
-use crate::source::child::{self, MemoryFile};
+use crate::source::{
+    child::{self, MemoryFile},
+    sandbox::{Cage, CageError, View, home_of_programs},
+};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -9,10 +12,12 @@ use std::{
 };
 use tokio::process::Command;
 
-/// The folder of one major version's pg_dump, pg_dumpall and pg_restore.
+/// The folder of one major version's pg_dump, pg_dumpall and pg_restore, and what confines them, if anything does:
+/// a dump is code, to psql and pg_restore too.
 #[derive(Clone, Debug)]
 pub struct Clients {
     folder: PathBuf,
+    cage: Option<(Cage, View)>,
     pub major: u32,
     /// As pg_dump says it: `pg_dump (PostgreSQL) 15.20`.
     pub version: String,
@@ -32,8 +37,8 @@ impl Clients {
         let searched = candidates(major, client_path);
         let mut newer: Option<(u32, Self)> = None;
         for folder in &searched {
-            let Some((found, version)) = version_in(folder).await? else { continue };
-            let clients = Self { folder: folder.clone(), major: found, version };
+            let Some((found, version)) = version_in(folder, "pg_dump").await? else { continue };
+            let clients = Self { folder: folder.clone(), cage: None, major: found, version };
             if found == major {
                 return Ok(clients);
             }
@@ -45,12 +50,29 @@ impl Clients {
         newer.map(|(_, clients)| clients).ok_or(none)
     }
 
+    /// The same programs, confined: of all files outside the system's they see `sockets` alone, and no network.
+    pub fn confined(self, cage: &Cage, sockets: &Path) -> Result<Self, CageError> {
+        let mut view = View { read: home_of_programs(&self.folder)?, write: Vec::new() };
+        view.read.push(sockets.to_owned());
+        Ok(Self { cage: Some((cage.clone(), view)), ..self })
+    }
+
+    /// Those of exactly `major` in `folder`.
+    pub async fn of(folder: &Path, major: u32) -> Result<Self, PostgresError> {
+        let found = version_in(folder, "pg_dump").await?.filter(|(found, _)| *found == major);
+        let none = PostgresError::NoClient { program: "pg_dump", major, searched: vec![folder.to_owned()] };
+        let (major, version) = found.ok_or(none)?;
+        Ok(Self { folder: folder.to_owned(), cage: None, major, version })
+    }
+
     /// A command that will find `address` and its password without seeing either in its arguments.
     pub fn command(&self, program: &str, address: &Address) -> io::Result<(Command, Connection)> {
-        let mut command = Command::new(self.folder.join(program));
+        let mut command = self.offline(program)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         // Nothing of our own environment reaches it: no PG* variable changes where it goes, and no secret leaks.
         command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C.UTF-8");
+        let pass_file = address.password.as_ref().map(child::pass_file).transpose()?;
+        let pass_path = pass_file.as_ref().map(|file| self.lend(&mut command, file)).transpose()?;
         let mut set = |name: &str, value: &str| {
             command.env(name, value);
         };
@@ -70,14 +92,25 @@ impl Clients {
                 set("PGSSLROOTCERT", &roots.to_string_lossy());
             }
         }
-        let pass_file = address.password.as_ref().map(child::pass_file).transpose()?;
-        set("PGPASSFILE", &pass_file.as_ref().map_or("/nonexistent".to_owned(), MemoryFile::path));
+        set("PGPASSFILE", pass_path.as_deref().unwrap_or("/nonexistent"));
         Ok((command, Connection { _pass_file: pass_file }))
     }
 
     /// A command that reads files only and connects nowhere.
-    pub fn offline(&self, program: &str) -> Command {
-        Command::new(self.folder.join(program))
+    pub fn offline(&self, program: &str) -> io::Result<Command> {
+        let program = self.folder.join(program);
+        Ok(match &self.cage {
+            None => Command::new(program),
+            Some((cage, view)) => cage.command(&program, view)?.into(),
+        })
+    }
+
+    /// Lends `file` to `command`, one of ours; gives its path there.
+    pub fn lend(&self, command: &mut Command, file: &MemoryFile) -> io::Result<String> {
+        if let Some(user) = self.cage.as_ref().and_then(|(cage, _)| cage.user.as_ref()) {
+            file.give_to(user.uid, user.gid)?;
+        }
+        file.lend(command.as_std_mut())
     }
 }
 
@@ -87,7 +120,7 @@ pub struct Connection {
     _pass_file: Option<MemoryFile>,
 }
 
-fn candidates(major: u32, client_path: &[PathBuf]) -> Vec<PathBuf> {
+pub fn candidates(major: u32, client_path: &[PathBuf]) -> Vec<PathBuf> {
     if !client_path.is_empty() {
         return client_path.to_vec();
     }
@@ -102,14 +135,14 @@ fn candidates(major: u32, client_path: &[PathBuf]) -> Vec<PathBuf> {
     folders
 }
 
-/// The major version and the whole version text of the pg_dump in `folder`, if there is one.
-async fn version_in(folder: &Path) -> Result<Option<(u32, String)>, PostgresError> {
-    let program = folder.join("pg_dump");
+/// The major version and the whole version text of `program` in `folder`, if it is there.
+pub async fn version_in(folder: &Path, program: &str) -> Result<Option<(u32, String)>, PostgresError> {
+    let program = folder.join(program);
     if !program.is_file() {
         return Ok(None);
     }
     let mut command = Command::new(program);
-    command.arg("--version");
+    command.arg("--version").current_dir("/");
     let (text, _) = child::output(command).await?;
     let text = String::from_utf8_lossy(&text).trim().to_owned();
     let number = text.split(' ').find(|word| word.starts_with(|first: char| first.is_ascii_digit()));

@@ -97,8 +97,10 @@ impl Target {
     }
 
     async fn definitions_of(&self, head: &Head) -> Result<Definitions, PostgresError> {
-        let mut command = self.clients.offline("pg_restore");
-        command.args(SECTIONS).args(self.left_out()).arg("--file=-").arg(head.path());
+        let failed = |source| PostgresError::Packing { step: "preparing pg_restore", source };
+        let mut command = self.clients.offline("pg_restore").map_err(failed)?;
+        command.args(SECTIONS).args(self.left_out()).arg("--file=-");
+        head.append_to(&mut command, &self.clients).map_err(failed)?;
         let (script, _) = child::output(command).await?;
         Ok(Definitions::read(&String::from_utf8_lossy(&script)))
     }

@@ -3,7 +3,7 @@
 use super::rights::Gap;
 use crate::{
     failure::{Explain, Kind, with_causes},
-    manifest::DraftError,
+    manifest::{Database, DraftError},
     source::child::ChildError,
 };
 use std::{io, path::PathBuf};
@@ -53,6 +53,8 @@ pub enum PostgresError {
     OlderTarget { source_major: u32, target_major: u32 },
     #[error("roles are missing at the target: {}", .0.join(", "))]
     MissingRoles(Vec<String>),
+    #[error("the target's host cannot make the database's locale ({locale}): {why}")]
+    NoLocale { locale: String, why: String },
     #[error("no table {0} in this backup")]
     NoSuchTable(String),
     #[error("loading {object}: {why}")]
@@ -73,6 +75,22 @@ impl PostgresError {
     pub fn query(step: impl Into<String>) -> impl FnOnce(tokio_postgres::Error) -> Self {
         let step = step.into();
         move |error| Self::Query { step, why: said(&error), state: error.code().cloned() }
+    }
+
+    /// `CREATE DATABASE like` failed: where it names a locale that is not installed, that is why. libc's are refused as a
+    /// wrong object type, ICU's as an invalid value or, before 16, as an error that "cannot happen".
+    pub fn not_created(error: tokio_postgres::Error, like: &Database) -> Self {
+        let of_icu = [&SqlState::INVALID_PARAMETER_VALUE, &SqlState::INTERNAL_ERROR, &SqlState::FEATURE_NOT_SUPPORTED];
+        let refused = |state: &SqlState| {
+            *state == SqlState::WRONG_OBJECT_TYPE || (like.provider == "icu" && of_icu.contains(&state))
+        };
+        if !error.code().is_some_and(refused) {
+            return Self::query("creating the database")(error);
+        }
+        let mut locales = vec![like.collate.as_str(), like.ctype.as_str()];
+        locales.extend(like.locale.as_deref());
+        locales.dedup();
+        Self::NoLocale { locale: locales.join(", "), why: said(&error) }
     }
 
     /// May the same run succeed if it begins again at once?
@@ -136,6 +154,7 @@ impl Explain for PostgresError {
             | Self::NotEmpty { .. }
             | Self::OlderTarget { .. }
             | Self::MissingRoles(_)
+            | Self::NoLocale { .. }
             | Self::NoSuchTable(_) => Kind::Settings,
             Self::Script { .. } => Kind::Mismatch,
             _ => Kind::Failed,
@@ -173,6 +192,11 @@ impl Explain for PostgresError {
             Self::MissingRoles(_) => {
                 Some("Add --globals to create the backup's roles, or --no-owner to restore without them.".into())
             }
+            Self::NoLocale { .. } => Some(
+                "Install it on the target's host: on Debian package `locales`, a line in /etc/locale.gen, `locale-gen`, and \
+                 a restart of the server."
+                    .into(),
+            ),
             Self::NoSuchTable(_) => Some("`strongroom show BACKUP` lists the tables; give schema.table.".into()),
             _ => None,
         }

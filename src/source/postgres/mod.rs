@@ -20,6 +20,7 @@ mod scratch;
 mod script;
 mod snapshot;
 mod tables;
+mod tablespaces;
 mod target;
 mod toc;
 
@@ -33,9 +34,10 @@ pub use dump::{Dumped, dump, look};
 pub use error::PostgresError;
 pub use given::{drop_databases, missing_roles, version_at};
 pub use load::{Segments, load};
-pub use scratch::{ScratchEnd, ScratchServer, ScratchSettings};
+pub use scratch::{ScratchEnd, ScratchError, ScratchServer, ScratchSettings};
 pub use tables::qualified;
-pub use target::{Ownership, Section, Target};
+pub use tablespaces::in_place;
+pub use target::{ExtensionsCompared, Ownership, Section, Target};
 pub use toc::{Head, Toc};
 
 use crate::secret::Secret;

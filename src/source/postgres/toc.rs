@@ -9,6 +9,7 @@ use crate::{
     source::child::{self, ChildError, MemoryFile},
 };
 use std::{collections::BTreeSet, io};
+use tokio::process::Command;
 
 /// The beginning of an archive: at least its table of contents, in memory only.
 #[derive(Debug)]
@@ -54,14 +55,19 @@ impl Head {
         self.bytes
     }
 
-    pub fn path(&self) -> String {
-        self.file.path()
+    /// Adds it to the arguments of `command`, one of `clients`.
+    pub fn append_to(&self, command: &mut Command, clients: &Clients) -> io::Result<()> {
+        let path = clients.lend(command, &self.file)?;
+        command.arg(path);
+        Ok(())
     }
 
     /// The table of contents, or `None` while the head is too short to hold it.
     pub async fn toc(&self, clients: &Clients) -> Result<Option<Toc>, PostgresError> {
-        let mut command = clients.offline("pg_restore");
-        command.args(["--list", "--verbose"]).arg(self.path());
+        let failed = |source| PostgresError::Packing { step: "listing the archive", source };
+        let mut command = clients.offline("pg_restore").map_err(failed)?;
+        command.args(["--list", "--verbose"]);
+        self.append_to(&mut command, clients).map_err(failed)?;
         match child::output(command).await {
             Ok((text, _)) => Ok(Some(Toc::read(&String::from_utf8_lossy(&text)))),
             Err(ChildError::Failed { .. }) => Ok(None),
@@ -81,11 +87,13 @@ impl Head {
         if list.is_empty() {
             return Ok(Vec::new());
         }
-        let mut lines = MemoryFile::create("archive-list")
-            .map_err(|source| PostgresError::Packing { step: "listing sequences", source })?;
-        lines.append(list.as_bytes()).map_err(|source| PostgresError::Packing { step: "listing sequences", source })?;
-        let mut command = clients.offline("pg_restore");
-        command.args(["--file=-", "--use-list", &lines.path()]).arg(self.path());
+        let failed = |source| PostgresError::Packing { step: "listing sequences", source };
+        let mut lines = MemoryFile::create("archive-list").map_err(failed)?;
+        lines.append(list.as_bytes()).map_err(failed)?;
+        let mut command = clients.offline("pg_restore").map_err(failed)?;
+        let lines = clients.lend(&mut command, &lines).map_err(failed)?;
+        command.args(["--file=-", "--use-list", &lines]);
+        self.append_to(&mut command, clients).map_err(failed)?;
         let (text, _) = child::output(command).await?;
         let text = String::from_utf8_lossy(&text);
         Ok(read_setvals(&text))

@@ -1,8 +1,10 @@
 //! target: the database that a backup is restored into: empty or made for it, and marked until it is whole.
 
+mod extensions;
 mod properties;
 mod sections;
 
+pub use extensions::ExtensionsCompared;
 pub use sections::Section;
 
 use super::{
@@ -53,7 +55,8 @@ UNION ALL SELECT 'publication ' || pubname FROM pg_publication
 LIMIT 1";
 
 impl Target {
-    /// Looks at the target, and insists that it may be loaded: new enough, and empty or not there yet.
+    /// Looks at the target, and insists that it may be loaded: new enough, and empty or not there yet. It is loaded with
+    /// `clients`, or with those found in `client_path`.
     pub async fn inspect(
         address: &Address,
         source_major: u32,
@@ -102,7 +105,8 @@ impl Target {
         if self.created {
             let session = maintenance(&self.address).await?;
             let statement = self.create_statement(like);
-            session.client.batch_execute(&statement).await.map_err(PostgresError::query("creating the database"))?;
+            let made = session.client.batch_execute(&statement).await;
+            made.map_err(|error| PostgresError::not_created(error, like))?;
         }
         self.set_comment(Some(MARK)).await
     }

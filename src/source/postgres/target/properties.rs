@@ -37,17 +37,6 @@ impl Target {
         Ok(())
     }
 
-    pub async fn missing_extensions(&self, _: &[crate::manifest::Extension]) -> Result<Vec<String>, PostgresError> {
-        Ok(Vec::new())
-    }
-
-    pub async fn compare_extensions(
-        &self,
-        _: &[crate::manifest::Extension],
-    ) -> Result<ExtensionsCompared, PostgresError> {
-        Ok(ExtensionsCompared::default())
-    }
-
     pub async fn large_objects(&self) -> Result<u64, PostgresError> {
         globals::large_objects(&connect(&self.address, None).await?.client).await
     }
@@ -139,10 +128,4 @@ mod tests {
         assert_eq!(items(r#""odd "", name",b"#), [r#"odd ", name"#, "b"]);
         assert_eq!(items(r#""""#), [""]);
     }
-}
-
-#[derive(Default)]
-pub struct ExtensionsCompared {
-    pub differences: Vec<String>,
-    pub notes: Vec<String>,
 }

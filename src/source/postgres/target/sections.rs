@@ -42,7 +42,7 @@ impl Target {
         if section == Section::PostData {
             command.arg(format!("--jobs={jobs}"));
         }
-        command.arg(head.path());
+        head.append_to(&mut command, &self.clients).map_err(failed)?;
         child::start(command)?.succeed().await?;
         Ok(())
     }
@@ -55,7 +55,7 @@ impl Target {
         command.stdin(Stdio::piped());
         let mut running = child::start(command)?;
         let stdin = running.stdin();
-        Ok(DataLoading { running, stdin: Some(stdin), _list: list, _connection: connection })
+        Ok(DataLoading { running, stdin: Some(stdin), _connection: connection })
     }
 
     /// pg_restore with our connection and ownership, and with `list` as its choice of entries.
@@ -67,7 +67,10 @@ impl Target {
             .arg(format!("--dbname={}", conninfo(&self.address.database)));
         let flags = [("--no-owner", self.ownership.no_owner), ("--no-privileges", self.ownership.no_privileges)];
         command.args(flags.into_iter().filter(|(_, on)| *on).map(|(flag, _)| flag));
-        command.args(list.map(|list| format!("--use-list={}", list.path())));
+        if let Some(list) = list {
+            let path = self.clients.lend(&mut command, list)?;
+            command.arg(format!("--use-list={path}"));
+        }
         command.args(self.ownership.role.as_ref().map(|role| format!("--role={role}")));
         // On as many cores as jobs, PostgreSQL's own parallel index builds only get in each other's way.
         command.env("PGOPTIONS", "-c timezone=UTC -c lc_monetary=C -c max_parallel_maintenance_workers=0");
@@ -79,7 +82,6 @@ impl Target {
 pub struct DataLoading {
     running: Running,
     stdin: Option<ChildStdin>,
-    _list: Option<MemoryFile>,
     _connection: Connection,
 }
 
