@@ -1,5 +1,5 @@
-//! deploy/ does what it says: units on a booted systemd, alerts through promtool, manifests against their schemas, and
-//! the image through buildah and podman.
+//! deploy/ does what it says: units on a booted systemd, alerts through promtool, manifests and the dashboard against
+//! their schemas, and the image through buildah and podman.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
@@ -11,6 +11,8 @@ mod alerts;
 mod container;
 #[path = "deploy/daemon.rs"]
 mod daemon;
+#[path = "deploy/dashboard.rs"]
+mod dashboard;
 #[path = "deploy/manifests.rs"]
 mod manifests;
 #[path = "deploy/systemd.rs"]

@@ -271,4 +271,28 @@ async fn the_printed_script_restores_from_a_bucket_through_delete_markers_with_t
         bash.env_clear().env("PATH", &path).envs(settings).args(["-c", &shown]);
         assert_eq!(support::succeed(&mut bash).matches(&backup).count(), count, "{shown}");
     }
+
+    // A server's version ids are its own: one that begins with a hyphen is no option.
+    let key = "prod/v1/app/backups/hyphen";
+    let mut id = String::new();
+    for _ in 0..2000 {
+        let put = client.put_object().bucket("acme").key(key).body(ByteStream::from_static(b"found"));
+        id = put.send().await.unwrap().version_id().unwrap().to_owned();
+        if id.starts_with('-') {
+            break;
+        }
+    }
+    assert!(id.starts_with('-'), "no version id of 2000 begins with a hyphen");
+    let file = world.scratch.path().join("got");
+    let get = lines.iter().find(|line| line.contains("get-object --bucket")).unwrap();
+    let get = get.replace("=KEY", &format!("={key}")).replace("=VERSION", &format!("={id}"));
+    let mut bash = Command::new("bash");
+    bash.env_clear().env("PATH", &path).envs(settings);
+    support::succeed(bash.args(["-c", &get.replace("FILE", file.to_str().unwrap())]));
+    assert_eq!(fs::read(&file).unwrap(), b"found");
+    let readme = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    assert!(
+        !page.contains("--version-id ") && !readme.contains("--version-id "),
+        "a version id is taken for an option"
+    );
 }

@@ -31,13 +31,21 @@ fn documents(file: &Path) -> Vec<Value> {
     serde_json::from_str(&json).unwrap()
 }
 
-/// The one document of `kind` in all manifests.
-fn manifest(kind: &str) -> Value {
+/// The one document of `kind` with this name in all manifests.
+fn named(kind: &str, name: &str) -> Value {
     let all = manifests().into_iter().flat_map(|file| documents(&file));
-    let found: Vec<_> = all.filter(|document| document["kind"] == kind).collect();
-    assert_eq!(found.len(), 1, "{kind}");
+    let found: Vec<_> =
+        all.filter(|document| document["kind"] == kind && document["metadata"]["name"] == name).collect();
+    assert_eq!(found.len(), 1, "{kind} {name}");
     found.into_iter().next().unwrap()
 }
+
+/// The depositor's document of `kind`.
+fn manifest(kind: &str) -> Value {
+    named(kind, if kind == "CronJob" { "strongroom-app" } else { "strongroom" })
+}
+
+const WATCHERS: [&str; 2] = ["strongroom-watch", "strongroom-drill"];
 
 #[test]
 fn manifests_fit_the_oldest_and_the_newest_kubernetes() {
@@ -48,7 +56,14 @@ fn manifests_fit_the_oldest_and_the_newest_kubernetes() {
     };
     for release in ["1.31.0", "1.37.0"] {
         let said = passes(&mut validate(release, &manifests()));
-        for resource in ["deployment/strongroom", "cronjob/strongroom-app", "networkpolicy/strongroom"] {
+        for resource in [
+            "deployment/strongroom",
+            "deployment/strongroom-watch",
+            "deployment/strongroom-drill",
+            "cronjob/strongroom-app",
+            "networkpolicy/strongroom",
+            "networkpolicy/strongroom-drill",
+        ] {
             assert!(said.contains(&format!("passed for resource {resource}")), "{said}");
         }
     }
@@ -78,9 +93,12 @@ fn the_compose_file_fits_its_schema() {
 #[test]
 fn no_pod_asks_for_a_right() {
     let cron_job = manifest("CronJob");
+    let watchers = WATCHERS.map(|name| named("Deployment", name));
     let pods = [
         &manifest("Deployment")["spec"]["template"]["spec"],
         &cron_job["spec"]["jobTemplate"]["spec"]["template"]["spec"],
+        &watchers[0]["spec"]["template"]["spec"],
+        &watchers[1]["spec"]["template"]["spec"],
     ];
     for pod in pods {
         assert_eq!(pod["automountServiceAccountToken"], false);
@@ -103,8 +121,10 @@ fn no_pod_asks_for_a_right() {
             assert!(kinds.iter().any(|kind| volume[kind].is_object()), "{volume}");
         }
     }
-    assert_eq!(pods[0]["securityContext"], pods[1]["securityContext"]);
-    assert_eq!(pods[0]["containers"][0]["volumeMounts"], pods[1]["containers"][0]["volumeMounts"]);
+    for pod in &pods[1..] {
+        assert_eq!(pods[0]["securityContext"], pod["securityContext"]);
+        assert_eq!(pods[0]["containers"][0]["volumeMounts"], pod["containers"][0]["volumeMounts"]);
+    }
     let policy = manifest("NetworkPolicy");
     for pod in ["/spec/template", "/spec/jobTemplate/spec/template"].map(|at| format!("{at}/metadata/labels")) {
         let labels = [manifest("Deployment"), manifest("CronJob")].iter().find_map(|kind| kind.pointer(&pod).cloned());
@@ -113,46 +133,65 @@ fn no_pod_asks_for_a_right() {
     }
 }
 
-/// Each configuration that is shipped, and the prefix of its credentials' names.
-fn configurations() -> [(&'static str, String, &'static str); 3] {
-    let file = |name: &str| fs::read_to_string(deployed(name)).unwrap();
-    let map = manifest("ConfigMap")["data"]["depositor.toml"].as_str().unwrap().to_owned();
-    [
-        ("systemd", file("systemd/depositor.toml"), "keys_"),
-        ("container", file("container/depositor.toml"), ""),
-        ("kubernetes", map, ""),
-    ]
+/// A configuration that is shipped.
+struct Shipped {
+    place: &'static str,
+    role: &'static str,
+    text: String,
+    /// Of its credentials' names.
+    prefix: &'static str,
+}
+
+fn configurations() -> Vec<Shipped> {
+    let mut all = Vec::new();
+    for (role, map) in [("depositor", "strongroom"), ("inspector", WATCHERS[0]), ("restorer", WATCHERS[1])] {
+        let file = |folder: &str| fs::read_to_string(deployed(folder).join(format!("{role}.toml"))).unwrap();
+        let map = named("ConfigMap", map)["data"][format!("{role}.toml")].as_str().unwrap().to_owned();
+        all.push(Shipped { place: "systemd", role, text: file("systemd"), prefix: "keys_" });
+        all.push(Shipped { place: "container", role, text: file("container"), prefix: "" });
+        all.push(Shipped { place: "kubernetes", role, text: map, prefix: "" });
+    }
+    all
 }
 
 #[test]
 fn every_shipped_configuration_is_read_with_the_keys_that_init_makes() {
-    for (name, text, prefix) in configurations() {
+    for Shipped { place, role, text, prefix } in configurations() {
         let scratch = Scratch::new();
         let (folder, credentials) = (scratch.path().join("made"), scratch.path().join("credentials"));
         let options = ["--source", "app=postgres://strongroom@db/app", "--vault", "offsite=s3://acme-vault-d35/prod"];
         strongroom(&[&["init", folder.to_str().unwrap(), "--yes"][..], &options].concat()).exits(0);
         fs::create_dir(&credentials).unwrap();
-        for key in ["recipients.txt", "signing.key", "digest.key"] {
+        let keys: &[&str] = match role {
+            "depositor" => &["signing.key", "recipients.txt", "digest.key"],
+            "inspector" => &["signing.pub", "report.pub"],
+            _ => &["signing.pub", "drill.key", "report.key"],
+        };
+        for key in keys {
             fs::copy(folder.join("keys").join(key), credentials.join(format!("{prefix}{key}"))).unwrap();
         }
         for key in ["app.password", "billing.password"] {
             fs::write(credentials.join(format!("{prefix}{key}")), "secret\n").unwrap();
         }
         let access = "access_key_id = \"A\"\nsecret_access_key = \"B\"\n";
-        fs::write(credentials.join(format!("{prefix}depositor.toml")), access).unwrap();
-        let config = scratch.path().join("depositor.toml");
+        for holder in [role, "reporter"] {
+            fs::write(credentials.join(format!("{prefix}{holder}.toml")), access).unwrap();
+        }
+        let config = scratch.path().join(format!("{role}.toml"));
         fs::write(&config, text).unwrap();
 
-        // `list` is no depositor's: the configuration was read to its end, and nothing else was done.
+        // Another role's verb: the configuration was read to its end, and nothing else was done.
+        let others = if role == "depositor" { "list" } else { "backup" };
         let mut command = Command::new(env!("CARGO_BIN_EXE_strongroom"));
-        command.arg("-c").arg(&config).arg("list").env("CREDENTIALS_DIRECTORY", &credentials);
+        command.arg("-c").arg(&config).arg(others).env("CREDENTIALS_DIRECTORY", &credentials);
         let output = command.output().unwrap();
-        assert_eq!(output.status.code(), Some(2), "{name}: {}", said(&output));
-        assert!(said(&output).contains("the configuration of the depositor"), "{name}: {}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{place}: {}", said(&output));
+        let refused = format!("the configuration of the {role}");
+        assert!(said(&output).contains(&refused), "{place}: {}", said(&output));
 
-        fs::remove_file(credentials.join(format!("{prefix}signing.key"))).unwrap();
+        fs::remove_file(credentials.join(format!("{prefix}{}", keys[0]))).unwrap();
         let refused = is_refused(&mut command);
-        assert!(refused.contains(&format!("{prefix}signing.key")), "{name}: {refused}");
+        assert!(refused.contains(&format!("{prefix}{}", keys[0])), "{place}: {refused}");
     }
 }
 
@@ -197,13 +236,25 @@ fn the_health_check_of_compose_tells_health_from_illness() {
 #[test]
 fn compose_and_kubernetes_give_the_secrets_that_their_configuration_names() {
     let compose = documents(&deployed("container/compose.yaml")).remove(0);
-    let given: Vec<_> = compose["services"]["strongroom"]["secrets"].as_array().unwrap().clone();
-    let told = fs::read_to_string(deployed("kubernetes/configmap.yaml")).unwrap();
-    for (name, text, _) in configurations().into_iter().filter(|(name, ..)| *name != "systemd") {
-        let code: String = text.lines().filter(|line| !line.starts_with('#')).collect();
-        for secret in code.split("{ systemd = \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
-            assert!(given.iter().any(|given| given == secret), "{name}: compose gives no {secret}");
-            assert!(told.contains(&format!("--from-file=keys/{secret}")), "{name}: {secret} is in no Secret");
+    for Shipped { place, role, text, .. } in configurations().into_iter().filter(|shipped| shipped.place != "systemd") {
+        let (service, told) = match role {
+            "depositor" => ("strongroom", "configmap.yaml"),
+            "inspector" => ("watch", "watch.yaml"),
+            _ => ("drill", "drill.yaml"),
+        };
+        let given = compose["services"][service]["secrets"].as_array().unwrap();
+        let told = fs::read_to_string(deployed("kubernetes").join(told)).unwrap();
+        for secret in text.split("= { systemd = \"").skip(1).map(|rest| rest.split('"').next().unwrap()) {
+            assert!(given.iter().any(|given| given == secret), "{place}: compose gives no {secret}");
+            assert!(told.contains(&format!("--from-file=keys/{secret}")), "{place}: {secret} is in no Secret");
         }
+        // And none of another role.
+        let foreign: &[&str] = match role {
+            "depositor" => &["drill.key", "report.key", "inspector.toml", "restorer.toml"],
+            "inspector" => &["signing.key", "drill.key", "report.key", "depositor.toml", "restorer.toml"],
+            _ => &["signing.key", "digest.key", "depositor.toml", "recovery.key"],
+        };
+        let none = |secret: &&str| given.iter().all(|given| given != *secret);
+        assert!(foreign.iter().all(none) && !foreign.iter().any(|key| told.contains(&format!("keys/{key}"))), "{role}");
     }
 }

@@ -105,8 +105,8 @@ fn versions_of(facts: &Facts, vault: &VaultSettings) -> String {
                  --query 'Versions[].[LastModified,Key,VersionId,Size]' --output text | sort | tail -n 40\n\
                  {aws} list-object-versions --bucket {bucket} --prefix {prefix} \\\n  \
                  --query 'DeleteMarkers[].[LastModified,Key,VersionId]' --output text | sort | tail -n 40\n\
-                 {aws} get-object-retention --bucket {bucket} --key KEY --version-id VERSION\n\
-                 {aws} get-object --bucket {bucket} --key KEY --version-id VERSION FILE\n```\n\n",
+                 {aws} get-object-retention --bucket {bucket} --key=KEY --version-id=VERSION\n\
+                 {aws} get-object --bucket {bucket} --key=KEY --version-id=VERSION FILE\n```\n\n",
                 vault.name
             )
         }

@@ -21,7 +21,8 @@ if [ -n "$BUCKET" ]; then
   }
   get() { # key, version, file
     mkdir -p "$(dirname "$3")"
-    s3api get-object --bucket "$BUCKET" --key "$PREFIX$1" --version-id "$2" "$3" >/dev/null
+    # A version id may begin with a hyphen: only after = is it no option.
+    s3api get-object --bucket "$BUCKET" --key="$PREFIX$1" --version-id="$2" "$3" >/dev/null
   }
 else
   versions() { (cd "$FOLDER" && find "$1" -type f -name '*@*') | sed -E 's|^(.*)@([^-]*)(.*)$|\2\t\1\t\2\3|' | sort; }
