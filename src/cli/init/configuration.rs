@@ -6,7 +6,7 @@ use crate::config::{Place, Role};
 pub fn text(role: Role, answers: &Answers) -> String {
     let sections = [
         head(role).to_owned(),
-        format!("role = \"{role}\"\nstate_dir = \"state\"\n\n[keys]\n{}", keys(role)),
+        format!("role = \"{role}\"\nstate_dir = \"{}\"\n\n[keys]\n{}", state_dir(role), keys(role)),
         answers.vaults.iter().map(|vault| self::vault(role, vault, answers)).collect::<Vec<_>>().join("\n"),
         answers.sources.iter().map(|source| self::source(role, source)).collect::<Vec<_>>().join("\n"),
     ];
@@ -31,6 +31,15 @@ fn head(role: Role) -> &'static str {
              # It reads backups, and writes nothing to any vault. It belongs on no host that runs the depositor.\n\
              # Relative paths are relative to this file's folder.\n"
         }
+    }
+}
+
+/// Each role remembers for itself, and each daemon runs on a folder of its own.
+fn state_dir(role: Role) -> &'static str {
+    match role {
+        Role::Depositor => "state",
+        Role::Inspector => "state-inspector",
+        Role::Restorer => "state-restorer",
     }
 }
 
