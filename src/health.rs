@@ -9,7 +9,7 @@ mod story;
 mod written;
 
 pub use judge::judge;
-pub use ladder::{DrillHealth, Ladder, LadderStep};
+pub use ladder::{Ladder, LadderStep};
 pub use problem::{Problem, shortened};
 pub use story::{Rung, Sighting, Story};
 
@@ -55,7 +55,7 @@ pub struct Facts {
 }
 
 /// What a watcher knows of a source's drills.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DrillFacts {
     /// Since when drills are expected: a source without any is unproven from then on.
     pub expected_since: Timestamp,
@@ -204,7 +204,8 @@ pub struct SourceHealth {
     /// How far up the ladder its newest backups have come.
     pub rung: Ladder,
     /// `None` where nobody looks after its drills.
-    pub drills: Option<DrillHealth>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drills: Option<DrillFacts>,
 }
 
 impl SourceHealth {
@@ -228,6 +229,7 @@ pub struct VaultHealth {
     #[serde(rename = "lapses_in_seconds", serialize_with = "written::seconds")]
     pub lapses_in: Option<SignedDuration>,
     /// `None` where nobody looks into it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub watched: Option<VaultWatched>,
 }
 

@@ -3,7 +3,7 @@
 mod proof;
 mod watched;
 
-use super::{DrillHealth, Facts, Health, Ladder, Problem, SealedFacts, SourceHealth, State, VaultFacts, VaultHealth};
+use super::{Facts, Health, Ladder, Problem, SealedFacts, SourceHealth, State, VaultFacts, VaultHealth};
 use crate::{
     clock::{SignedDuration, Timestamp},
     run::Outcome,
@@ -45,7 +45,7 @@ fn judge_source(now: Timestamp, facts: &Facts) -> SourceHealth {
         running_since: facts.running_since,
         next_run_at: facts.next_run_at,
         rung: Ladder::of(facts),
-        drills: facts.drills.as_ref().map(DrillHealth::of),
+        drills: facts.drills.clone(),
     }
 }
 

@@ -1,11 +1,7 @@
-//! ladder: the newest backup on each rung, and how a source's drills stand, as views show them.
+//! ladder: the newest backup on each rung, as views show it.
 
-use super::{DiskFacts, DrillFacts, Facts, SealedFacts, written};
-use crate::{
-    clock::{SignedDuration, Timestamp},
-    layout::BackupId,
-    proof::{DrillOutcome, DrillReport},
-};
+use super::{Facts, SealedFacts};
+use crate::{clock::Timestamp, layout::BackupId, proof::DrillReport};
 use serde::Serialize;
 
 /// The newest on each rung, in whichever vault; `None` where none has come so far, or nobody looks.
@@ -23,67 +19,6 @@ pub struct LadderStep {
     pub snapshot_at: Timestamp,
     /// When it was sealed, last seen to be whole, or proven.
     pub at: Timestamp,
-}
-
-/// How a source's drills stand.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct DrillHealth {
-    pub expected_since: Timestamp,
-    pub last: Option<LastDrill>,
-    /// What is proven, of those that do not look wiped.
-    pub last_passed: Option<LastDrill>,
-    pub running_since: Option<Timestamp>,
-    pub next_at: Option<Timestamp>,
-    pub disk: Option<DiskFacts>,
-}
-
-/// A report, without what only its own page shows.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LastDrill {
-    pub drill: String,
-    pub vault: String,
-    pub outcome: DrillOutcome,
-    pub backup: Option<BackupId>,
-    pub snapshot_at: Option<Timestamp>,
-    pub at: Timestamp,
-    #[serde(rename = "took_seconds", serialize_with = "written::span")]
-    pub took: SignedDuration,
-    pub restore_seconds: Option<f64>,
-    pub differences: Vec<String>,
-    pub reason: Option<String>,
-}
-
-/// As many differences as a screen shows; the report has them all.
-const DIFFERENCES_SHOWN: usize = 20;
-
-impl From<&DrillReport> for LastDrill {
-    fn from(report: &DrillReport) -> Self {
-        Self {
-            drill: report.drill.to_string(),
-            vault: report.vault.clone(),
-            outcome: report.outcome,
-            backup: report.backup.clone(),
-            snapshot_at: report.snapshot_at,
-            at: report.ended_at,
-            took: report.took(),
-            restore_seconds: report.restore_seconds,
-            differences: report.differences.iter().take(DIFFERENCES_SHOWN).cloned().collect(),
-            reason: report.reason.clone(),
-        }
-    }
-}
-
-impl DrillHealth {
-    pub fn of(drills: &DrillFacts) -> Self {
-        Self {
-            expected_since: drills.expected_since,
-            last: drills.last.as_ref().map(LastDrill::from),
-            last_passed: drills.last_passed.as_ref().map(LastDrill::from),
-            running_since: drills.running_since,
-            next_at: drills.next_at,
-            disk: drills.disk,
-        }
-    }
 }
 
 impl Ladder {

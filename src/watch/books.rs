@@ -7,13 +7,19 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, CatalogError, Place, Remembered},
-    clock::Timestamp,
+    clock::{SignedDuration, Timestamp},
     failure::with_causes,
+    health::Story,
     layout::BackupId,
     proof::DrillReport,
     service::CATALOG_WITHIN,
 };
 use std::collections::{BTreeMap, BTreeSet};
+
+/// As long as pictures tell of.
+const STORIES_OF: SignedDuration = SignedDuration::from_hours(24 * 60);
+
+const STORIES_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the catalog could not be told of yet.
 #[derive(Default)]
@@ -87,7 +93,38 @@ impl Watcher {
         self.board.update(|shown| {
             shown.facts = facts;
             shown.clock_skews = skews;
+            // SEAM: `shown.stories` is `self.stories.clone()`, where the board has room for them.
         });
+    }
+
+    /// What became of each source over the last weeks, for pictures, the oldest first; read from the catalog each minute.
+    pub(super) async fn tell_stories(&mut self, now: Timestamp) {
+        let fresh = now < self.stories_until && self.stories_until <= now + STORIES_FOR;
+        let Some(catalog) = self.catalog.as_ref().filter(|_| !fresh) else { return };
+        self.stories_until = now + STORIES_FOR;
+        let since = now.checked_sub(STORIES_OF).unwrap_or(Timestamp::MIN);
+        let mut stories = BTreeMap::new();
+        let reading = async {
+            for charge in self.charges.values() {
+                let mut story = Story::default();
+                for place in &charge.places {
+                    let at = Place { vault: &place.vault, source: &charge.source, address: &place.address };
+                    story.sightings.extend(catalog.sighted_since(at, since).await?);
+                }
+                story.sightings.sort_by_key(|sighting| sighting.sealed_at);
+                let drills = self.reports.get(&charge.source).into_iter().flatten();
+                story.drills = drills.rev().filter(|report| report.ended_at >= since).cloned().collect();
+                stories.insert(charge.source.clone(), story);
+            }
+            Ok::<_, CatalogError>(())
+        };
+        match tokio::time::timeout(CATALOG_WITHIN, reading).await {
+            Ok(Ok(())) => self.stories = stories,
+            Ok(Err(error)) => {
+                tracing::warn!(error = with_causes(&error), "the catalog cannot tell what became of backups")
+            }
+            Err(_elapsed) => tracing::warn!("the catalog does not tell what became of backups"),
+        }
     }
 
     fn drills_known(&self, charge: &super::Charge) -> Option<DrillsKnown<'_>> {

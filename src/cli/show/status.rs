@@ -100,7 +100,7 @@ fn ladder(source: &SourceHealth, now: Timestamp) -> String {
 fn last_drill(source: &SourceHealth, now: Timestamp) -> String {
     let Some(drills) = &source.drills else { return "not known here".to_owned() };
     let last = drills.last.as_ref().map_or("never".to_owned(), |last| {
-        format!("{}, {} (took {})", last.outcome.word(), relative(last.at.min(now), now), spoken(last.took))
+        format!("{}, {} (took {})", last.outcome.word(), relative(last.ended_at.min(now), now), spoken(last.took()))
     });
     let next = drills.next_at.map(|at| format!("\nnext {}", relative(at, now))).unwrap_or_default();
     last + &next

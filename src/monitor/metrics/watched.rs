@@ -119,7 +119,7 @@ fn drills(page: &mut Page, health: &Health) {
         "strongroom_last_drill_timestamp_seconds",
         "When the last drill of this source ended, however it did; 0 before the first",
         health,
-        |source| Some(timestamp_or_0(source.drills.as_ref()?.last.as_ref().map(|last| last.at))),
+        |source| Some(timestamp_or_0(source.drills.as_ref()?.last.as_ref().map(|last| last.ended_at))),
     );
     let outcomes = health.sources.iter().filter_map(|source| Some((source, source.drills.as_ref()?)));
     let outcomes = outcomes.flat_map(|(source, drills)| {
