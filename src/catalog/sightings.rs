@@ -85,6 +85,16 @@ impl Catalog {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(self.store.failed())
     }
 
+    /// Every backup that was sealed in a place since then, gone or lapsed ones among them; the oldest first.
+    pub async fn sighted_since(&self, place: Place<'_>, since: Timestamp) -> Result<Vec<Sighting>, CatalogError> {
+        let all = "SELECT * FROM sightings WHERE source = ? AND place = ? AND sealed_at >= ?
+                   ORDER BY sealed_at, sequence";
+        let all = sqlx::query(all).bind(Word(place.source)).bind(place.address).bind(At(since));
+        let rows = all.fetch_all(&mut *self.store.connection().await?).await.map_err(self.store.failed())?;
+        let read = |row: &SqliteRow| Ok(remembered(row, place.vault)?.sighting);
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(self.store.failed())
+    }
+
     /// `None` where nobody has ever looked.
     pub async fn round(&self, place: Place<'_>) -> Result<Option<Round>, CatalogError> {
         let round = sqlx::query("SELECT * FROM rounds WHERE source = ? AND place = ?");
@@ -126,7 +136,7 @@ async fn put_sighting(
 }
 
 /// A vault is called what it is called now.
-pub(super) fn remembered(row: &SqliteRow, vault: &str) -> Result<Remembered, sqlx::Error> {
+fn remembered(row: &SqliteRow, vault: &str) -> Result<Remembered, sqlx::Error> {
     let (Word(backup), Word(manifest)): (Word<BackupId>, Word<Blake3>) =
         (row.try_get("backup")?, row.try_get("manifest")?);
     let (At(snapshot_at), At(sealed_at)) = (row.try_get("snapshot_at")?, row.try_get("sealed_at")?);

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     catalog::{Catalog, CatalogError, Place, Remembered},
-    clock::Timestamp,
+    clock::{SignedDuration, Timestamp},
     failure::with_causes,
     health::Story,
     layout::BackupId,
@@ -18,6 +18,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
+
+/// As long as pictures tell of.
+const STORIES_OF: SignedDuration = SignedDuration::from_hours(24 * 60);
+
+const STORIES_FOR: SignedDuration = SignedDuration::from_mins(1);
 
 /// What the catalog could not be told of yet.
 #[derive(Default)]
@@ -94,19 +99,34 @@ impl Watcher {
         });
     }
 
-    /// Puts on the board what became of each source over time: whenever a look or a drill has ended, for it is long.
-    pub(super) fn tell_stories(&self) {
-        let stories = self.charges.values().map(|charge| {
-            let memories = charge.keys().filter_map(|(key, _)| self.memories.get(&key));
-            let remembered = memories.flat_map(|(_, memory)| memory.backups.values());
-            let mut sightings: Vec<_> = remembered.map(|known| known.sighting.clone()).collect();
-            sightings.sort_by(|one, other| (one.sealed_at, one.sequence).cmp(&(other.sealed_at, other.sequence)));
-            let reports = self.reports.get(&charge.source).into_iter().flatten();
-            let drills = reports.rev().cloned().collect();
-            (charge.source.clone(), Story { sightings, drills })
-        });
-        let stories = Arc::new(stories.collect::<BTreeMap<_, _>>());
-        self.board.update(|shown| shown.stories = stories);
+    /// What became of each source over the last weeks, for pictures, the oldest first; read from the catalog each minute.
+    pub(super) async fn tell_stories(&mut self, now: Timestamp) {
+        let fresh = now < self.stories_until && self.stories_until <= now + STORIES_FOR;
+        let Some(catalog) = self.catalog.as_ref().filter(|_| !fresh) else { return };
+        self.stories_until = now + STORIES_FOR;
+        let since = now.checked_sub(STORIES_OF).unwrap_or(Timestamp::MIN);
+        let mut stories = BTreeMap::new();
+        let reading = async {
+            for charge in self.charges.values() {
+                let mut story = Story::default();
+                for place in &charge.places {
+                    let at = Place { vault: &place.vault, source: &charge.source, address: &place.address };
+                    story.sightings.extend(catalog.sighted_since(at, since).await?);
+                }
+                story.sightings.sort_by_key(|sighting| sighting.sealed_at);
+                let drills = self.reports.get(&charge.source).into_iter().flatten();
+                story.drills = drills.rev().filter(|report| report.ended_at >= since).cloned().collect();
+                stories.insert(charge.source.clone(), story);
+            }
+            Ok::<_, CatalogError>(())
+        };
+        match tokio::time::timeout(CATALOG_WITHIN, reading).await {
+            Ok(Ok(())) => self.board.update(|shown| shown.stories = Arc::new(stories)),
+            Ok(Err(error)) => {
+                tracing::warn!(error = with_causes(&error), "the catalog cannot tell what became of backups")
+            }
+            Err(_elapsed) => tracing::warn!("the catalog does not tell what became of backups"),
+        }
     }
 
     fn drills_known(&self, charge: &super::Charge) -> Option<DrillsKnown<'_>> {

@@ -83,7 +83,6 @@ impl Watcher {
                 self.keep(report);
                 if let Some(charge) = charge {
                     self.prove(&charge);
-                    self.tell_stories();
                 }
             }
             Err(error) => {
@@ -96,7 +95,7 @@ impl Watcher {
 
     /// `None` where the disk cannot be asked, which the drill itself will say.
     pub(super) fn disk(&self, drills: &DrillOrders, charge: &Charge) -> Option<DiskFacts> {
-        let memories = charge.keys().filter_map(|(key, _)| Some(self.memories.get(&key)?.1.last_good()?));
+        let memories = charge.keys().filter_map(|(key, _)| self.memories.get(&key)?.1.last_good());
         let packed = memories.map(|known| known.sighting.packed_bytes).max()?;
         let free_bytes = free_bytes(&drills.limits.scratch_dir)?;
         let free_bytes = drills.limits.disk_bytes_max.map_or(free_bytes, |limit| free_bytes.min(limit));

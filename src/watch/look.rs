@@ -154,7 +154,6 @@ impl Watcher {
         self.take_reports(&charge, Some(&key), in_vault);
         self.take_reports(&charge, None, in_folder);
         self.prove(&charge);
-        self.tell_stories();
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{
     catalog::{Catalog, CatalogError},
     clock::{Clock, Timestamp},
     failure::{Explain, Kind},
+    health::Story,
     layout::{DrillId, SourceName},
     monitor::{Board, Courier},
     service::{self, Alone, Asked, Pages, ROUND, ServiceError, Signals, Supervisor, TELL_WITHIN, Teller},
@@ -93,6 +94,8 @@ struct Watcher {
     strangers: BTreeSet<DrillId>,
     catalog: Option<Catalog>,
     unwritten: books::Unwritten,
+    /// When they are read from the catalog again.
+    stories_until: Timestamp,
     looks: JoinSet<Looked>,
     /// Which place a task looks into, should it panic.
     looking: BTreeMap<Id, Key>,
@@ -154,6 +157,7 @@ impl Watcher {
             strangers: BTreeSet::new(),
             catalog: Some(catalog),
             unwritten: books::Unwritten::default(),
+            stories_until: now,
             looks: JoinSet::new(),
             looking: BTreeMap::new(),
             looked: BTreeSet::new(),
@@ -180,6 +184,7 @@ impl Watcher {
         }
         self.begin_drill(now);
         self.write(now).await;
+        self.tell_stories(now).await;
         self.post(now);
         let health = self.board.health(now);
         let all_looked = self.memories.keys().all(|place| self.looked.contains(place));

@@ -145,6 +145,7 @@ impl Watcher {
         self.say(&orders);
         self.expect(&orders, wanted, now);
         self.teller.tell_others(orders.alerts, &self.courier, &self.board, orders.host.clone());
+        self.stories_until = now;
         let expiries = orders.charges.iter().flat_map(|charge| &charge.places);
         let expiries = expiries.filter_map(|place| Some((place.vault.clone(), place.credential_expires_at?)));
         let (expiries, teller) = (expiries.collect(), orders.teller);
@@ -158,7 +159,6 @@ impl Watcher {
             shown.credential_expires = expiries;
         });
         self.post(now);
-        self.tell_stories();
         Ok(())
     }
 

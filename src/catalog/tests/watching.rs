@@ -96,6 +96,8 @@ async fn what_a_look_brought_comes_back_as_it_was() {
     catalog.remember(world.place(), &Round::default(), &[&suspect]).await.unwrap();
     assert_eq!(catalog.round(world.place()).await.unwrap().unwrap(), Round::default());
     assert_eq!(catalog.sightings(world.place(), world.day(0)).await.unwrap()[1], suspect);
+    let sighted = catalog.sighted_since(world.place(), world.day(1)).await.unwrap();
+    assert_eq!(sighted, [suspect.sighting.clone()]);
     let elsewhere = super::Place { address: "s3://other", ..world.place() };
     assert_eq!(catalog.sightings(elsewhere, world.day(0)).await.unwrap(), []);
 }

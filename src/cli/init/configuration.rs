@@ -6,26 +6,12 @@ use super::{
 };
 use crate::config::{Place, Role};
 
-/// What stands before each line that watchers and drills need: while no reader of configurations knows these keys yet,
-/// a mark that makes it a comment.
-const AWAITED: &str = "# ";
+const RESTORERS_DRILL: &str = "\
+# `strongroom watch` with this file restores the newest backup into a scratch server of its own, and says how that went.
+[drill]
+every = \"1d\"
 
-const INSPECTORS_REPORTS: [&str; 2] = [
-    "# The public half of the drill host's report key: without it nothing is known to be proven.",
-    "reports = { file = \"keys/report.pub\" }",
-];
-
-const RESTORERS_REPORT: [&str; 2] = [
-    "# Signs drill reports, so that the inspector knows them for the drill host's. It opens nothing and seals no backup.",
-    "report = { file = \"keys/report.key\" }",
-];
-
-const RESTORERS_DRILL: [&str; 4] = [
-    "# `strongroom watch` with this file restores the newest backup, and one at random, into a scratch server of its own.",
-    "[drill]",
-    "every = \"1d\"",
-    "",
-];
+";
 
 /// For those who want other than the defaults, so it stays a comment.
 const INSPECTORS_WATCH: &str = "\
@@ -44,7 +30,7 @@ const RESTORERS_WATCH: &str = "\
 pub fn text(role: Role, answers: &Answers) -> String {
     let sections = [
         head(role).to_owned(),
-        format!("role = \"{role}\"\nstate_dir = \"state\"\n\n[keys]\n{}{}", keys(role), awaited_keys(role)),
+        format!("role = \"{role}\"\nstate_dir = \"{}\"\n\n[keys]\n{}", state_dir(role), keys(role),),
         watching(role),
         answers.vaults.iter().map(|vault| self::vault(role, vault, answers)).collect::<Vec<_>>().join("\n"),
         answers.sources.iter().map(|source| self::source(role, source)).collect::<Vec<_>>().join("\n"),
@@ -52,29 +38,12 @@ pub fn text(role: Role, answers: &Answers) -> String {
     sections.into_iter().filter(|section| !section.is_empty()).collect::<Vec<_>>().join("\n")
 }
 
-fn awaited_keys(role: Role) -> String {
-    match role {
-        Role::Depositor => String::new(),
-        Role::Inspector => awaited(&INSPECTORS_REPORTS),
-        Role::Restorer => awaited(&RESTORERS_REPORT),
-    }
-}
-
 fn watching(role: Role) -> String {
     match role {
         Role::Depositor => String::new(),
         Role::Inspector => INSPECTORS_WATCH.to_owned(),
-        Role::Restorer => awaited(&RESTORERS_DRILL) + RESTORERS_WATCH,
+        Role::Restorer => format!("{RESTORERS_DRILL}{RESTORERS_WATCH}"),
     }
-}
-
-fn awaited(lines: &[&str]) -> String {
-    let marked = lines.iter().map(|line| match *line {
-        "" => "\n".to_owned(),
-        comment if comment.starts_with('#') => format!("{comment}\n"),
-        key => format!("{AWAITED}{key}\n"),
-    });
-    marked.collect()
 }
 
 fn head(role: Role) -> &'static str {
@@ -98,6 +67,15 @@ fn head(role: Role) -> &'static str {
     }
 }
 
+/// Each role remembers for itself, and each daemon runs on a folder of its own.
+fn state_dir(role: Role) -> &'static str {
+    match role {
+        Role::Depositor => "state",
+        Role::Inspector => "state-inspector",
+        Role::Restorer => "state-restorer",
+    }
+}
+
 fn keys(role: Role) -> &'static str {
     match role {
         Role::Depositor => {
@@ -109,14 +87,18 @@ fn keys(role: Role) -> &'static str {
              digest = { file = \"keys/digest.key\" }\n"
         }
         Role::Inspector => {
-            "# The public half of the depositor's signing key.\nverifying = { file = \"keys/signing.pub\" }\n"
+            "# The public half of the depositor's signing key.\nverifying = { file = \"keys/signing.pub\" }\n\
+             # The public half of the drill host's report key: without it nothing is known to be proven.\n\
+             reports = { file = \"keys/report.pub\" }\n"
         }
         Role::Restorer => {
             "# The public half of the depositor's signing key.\n\
              verifying = { file = \"keys/signing.pub\" }\n\
              # Opens backups. In an incident without the drill key, fetch the recovery key from where it is kept and\n\
              # write { file = \"recovery.key\" } instead (chmod 600); take it away again afterwards.\n\
-             identity = { file = \"keys/drill.key\" }\n"
+             identity = { file = \"keys/drill.key\" }\n\
+             # Signs drill reports, so that the inspector knows them for ours. It opens nothing and seals no backup.\n\
+             report = { file = \"keys/report.key\" }\n"
         }
     }
 }
@@ -139,8 +121,8 @@ fn vault(role: Role, vault: &NewVault, answers: &Answers) -> String {
             lines.push(format!("# report_credentials = {{ file = {reporter} }}"));
         }
     } else if role == Role::Restorer {
-        lines.push("# Drill reports are put beside the backups where you say so:".to_owned());
-        lines.push("# deposit_reports = true".to_owned());
+        lines.push("# Drill reports are put beside the backups, where the inspector finds them.".to_owned());
+        lines.push("deposit_reports = true".to_owned());
     }
     lines.push("# How long each object is locked. Nobody can shorten it afterwards.".to_owned());
     lines.push(format!("term = \"{}\"\n", answers.term));

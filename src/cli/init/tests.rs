@@ -48,7 +48,8 @@ fn a_directory_vault_and_a_socket_load_at_once() {
         run(&options(&dir, &[SOCKET], &[&format!("local=file://{}", vault.display())]), [7; 32], false).unwrap();
     for role in Role::ALL {
         let plan = load(&dir, role).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!((plan.role(), plan.state_dir, plan.vaults[0].term.days()), (role, dir.join("state"), 35));
+        let state_dir = dir.join(if role == Role::Depositor { "state".to_owned() } else { format!("state-{role}") });
+        assert_eq!((plan.role(), plan.state_dir, plan.vaults[0].term.days()), (role, state_dir, 35));
         assert_eq!(plan.sources[0].dump.is_some(), role == Role::Depositor);
     }
     for closed in [&dir, &vault] {

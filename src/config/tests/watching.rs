@@ -133,3 +133,74 @@ fn a_vaults_slack_is_shorter_than_its_term() {
     let report = folder().report(&changed("35d"));
     assert!(report.contains("12:9: a slack of 35d 0h is not shorter than the term of 35d"), "{report}");
 }
+
+/// The inspector's file with `lines` at its end.
+fn inspects(lines: &str) -> String {
+    format!("{}\n{lines}\n", inspector())
+}
+
+#[test]
+fn a_watch_looks_as_it_is_told_or_as_is_usual() {
+    let load = |text: &str| folder().load(text).unwrap_or_else(|error| panic!("{error}")).watch;
+    assert_eq!(load(&inspects("")), WatchPlan::of(Role::Inspector));
+    let listens = |plan: WatchPlan| plan.listen.unwrap().to_string();
+    assert_eq!(
+        (listens(load(&inspects(""))), listens(load(RESTORER))),
+        ("127.0.0.1:7471".into(), "127.0.0.1:7472".into())
+    );
+    let chain = "chain-restarted v1/app/backups/20261121T120301Z-5f2a9c01/manifest.json";
+    let told = format!(
+        "[watch]\nlisten = \"off\"\nconfirm_every = \"5m\"\nconfirm_all_every = \"1w\"\naccepted = [\"{chain}\"]\n\
+         reports_dir = \"drills\""
+    );
+    let plan = load(&inspects(&told));
+    assert_eq!((plan.listen, plan.confirm_every), (None, Some(SignedDuration::from_mins(5))));
+    assert_eq!((plan.confirm_all_every.as_hours(), plan.accepted), (7 * 24, [chain.to_owned()].into()));
+    assert!(plan.reports_dir.unwrap().ends_with("drills"));
+}
+
+#[test]
+fn a_watch_that_cannot_be_meant_is_refused() {
+    let report =
+        folder().report(&inspects("[watch]\nconfirm_every = \"0s\"\naccepted = [\"chain-restart v1/x\"]\nlistne = 1"));
+    for fact in [
+        "`confirm_every` must be longer than nothing",
+        "`chain-restart v1/x` begins with no kind of finding\n  hint: Did you mean `chain-restarted`?",
+        "unknown key `listne`",
+    ] {
+        assert!(report.contains(fact), "no `{fact}` in:\n{report}");
+    }
+    let report = folder().report(&inspects("[watch]\naccepted = [\"marker\"]"));
+    assert!(report.contains("an accepted finding names its object"), "{report}");
+    says("[watch]\n", &["a depositor does not watch itself: no [watch] here"]);
+    let report = folder().report(&format!("{RESTORER}[watch]\nreports_dir = \"x\"\n"));
+    assert!(report.contains("the restorer makes reports and reads none"), "{report}");
+}
+
+#[test]
+fn an_inspector_may_know_who_signs_reports() {
+    let keys = |lines: &str| inspector().replace("[keys]", &format!("[keys]\n{lines}"));
+    let reports = |text: &str| match folder().load(text).unwrap_or_else(|error| panic!("{error}")).keys {
+        Keys::Inspector { reports, .. } => reports.is_some(),
+        _ => panic!("an inspector's"),
+    };
+    assert!(!reports(&keys("")) && reports(&keys("reports = { file = \"keys/signing.pub\" }")));
+    let report = folder().report(&keys("reports = { file = \"keys/drill.key\" }"));
+    assert!(report.contains("not a minisign public key"), "{report}");
+}
+
+#[test]
+fn a_credential_may_say_when_it_expires() {
+    let folder = folder();
+    let file = |line: &str| format!("access_key_id = \"AK\"\nsecret_access_key = \"hunter2\"\n{line}\n");
+    let bucket = "url = \"s3://acme/prod\"\ncredentials = { file = \"keys/depositor.toml\" }";
+    let text = DEPOSITOR.replace("url = \"file:///srv/vault\"", bucket);
+    let expires = |line: &str| {
+        folder.put("keys/depositor.toml", file(line).as_bytes(), 0o600);
+        folder.load(&text).map(|plan| plan.vaults[0].credential_expires_at())
+    };
+    assert_eq!(expires("").ok().unwrap(), None);
+    assert_eq!(expires("expires_at = \"2027-01-01T00:00:00Z\"").ok().unwrap(), "2027-01-01T00:00:00Z".parse().ok());
+    let report = expires("expires_at = \"new year\"").err().unwrap().to_string();
+    assert!(report.contains("`expires_at` is not a time") && !report.contains("hunter2"), "{report}");
+}

@@ -3,7 +3,8 @@
 use super::{super::board::Board, *};
 use crate::{
     clock::SignedDuration,
-    health::{Facts, Objectives, VaultFacts},
+    finding::{Finding, FindingKind},
+    health::{DiskFacts, DrillFacts, Facts, Objectives, VaultFacts, VaultWatched},
     layout::BackupId,
     manifest::LockMode,
     run::{Phase, Record, Trigger},
@@ -184,4 +185,80 @@ fn the_page_is_openmetrics_with_help_for_strangers() {
     }
     let families = page.lines().filter(|line| line.starts_with("# TYPE")).count();
     assert_eq!(families, page.lines().filter(|line| line.starts_with("# HELP")).count());
+}
+
+/// A source that is watched in its first vault, and drilled.
+fn watched() -> Facts {
+    let mut known = facts("app");
+    let last = sealed("11:40:00");
+    known.vaults[0].last_good = last.clone();
+    known.vaults[0].watched = Some(VaultWatched {
+        last_confirmed: last,
+        confirmed_at: Some(at("11:59:00")),
+        findings: vec![
+            Finding::new(FindingKind::LockShort, "v1/app/a", "is short"),
+            Finding::new(FindingKind::Marker, "v1/app/b", "was hidden"),
+            Finding::new(FindingKind::Vanished, "v1/app/c", "is gone"),
+        ],
+        accepted: vec![Finding::new(FindingKind::Marker, "v1/app/d", "was hidden")],
+        ..VaultWatched::default()
+    });
+    let disk = Some(DiskFacts { free_bytes: 5, needed_bytes: 40 });
+    known.drills = Some(DrillFacts {
+        expected_since: at("10:00:00"),
+        last: None,
+        last_passed: None,
+        failed: None,
+        stuck_since: None,
+        running_since: None,
+        next_at: Some(at("12:15:00")),
+        disk,
+    });
+    known
+}
+
+#[test]
+fn a_watcher_tells_what_it_saw_and_nothing_of_runs() {
+    let samples = samples(&shown(|shown| {
+        shown.facts = vec![watched()];
+        shown.told_by = crate::page::Teller::Inspector;
+        shown.credential_expires.insert("east".into(), at("13:00:00"));
+    }));
+    for line in [
+        "strongroom_watch_role{role=\"inspector\"} 1.0",
+        "strongroom_last_confirmed_timestamp_seconds{source=\"app\",vault=\"east\"} 1795261200.0",
+        "strongroom_last_confirmed_timestamp_seconds{source=\"app\",vault=\"west\"} 0.0",
+        "strongroom_last_confirm_timestamp_seconds{source=\"app\",vault=\"east\"} 1795262340.0",
+        "strongroom_confirm_success{source=\"app\",vault=\"east\"} 1.0",
+        "strongroom_confirm_success{source=\"app\",vault=\"west\"} 0.0",
+        "strongroom_objects_lock_short{source=\"app\",vault=\"east\"} 1.0",
+        "strongroom_tamper_findings{source=\"app\",vault=\"east\"} 2.0",
+        "strongroom_findings{source=\"app\",vault=\"east\",kind=\"marker\"} 1.0",
+        "strongroom_findings{source=\"app\",vault=\"east\",kind=\"fork\"} 0.0",
+        "strongroom_last_proven_timestamp_seconds{source=\"app\"} 0.0",
+        "strongroom_verified_recovery_point_timestamp_seconds{source=\"app\"} 0.0",
+        "strongroom_last_drill_timestamp_seconds{source=\"app\"} 0.0",
+        "strongroom_last_drill_outcome{source=\"app\",outcome=\"could-not-run\"} 0.0",
+        "strongroom_next_drill_timestamp_seconds{source=\"app\"} 1795263300.0",
+        "strongroom_drill_disk_free_bytes 5.0",
+        "strongroom_drill_disk_needed_bytes{source=\"app\"} 40.0",
+        "strongroom_credential_expires_timestamp_seconds{vault=\"east\"} 1795266000.0",
+        "strongroom_recovery_point_timestamp_seconds{source=\"app\"} 0.0",
+    ] {
+        assert!(samples.iter().any(|sample| sample == line), "no `{line}` in:\n{}", samples.join("\n"));
+    }
+    for name in ["strongroom_last_run", "strongroom_runs_total", "strongroom_running", "strongroom_vault_failing"] {
+        assert!(!samples.iter().any(|sample| sample.starts_with(name)), "{name}");
+    }
+}
+
+#[test]
+fn where_nobody_knows_of_drills_nothing_says_that_none_passed() {
+    let samples = samples(&shown(|shown| {
+        shown.facts = vec![Facts { drills: None, ..watched() }];
+        shown.told_by = crate::page::Teller::Inspector;
+    }));
+    for name in ["strongroom_last_proven", "strongroom_last_drill", "strongroom_verified"] {
+        assert!(!samples.iter().any(|sample| sample.starts_with(name)), "{name}");
+    }
 }

@@ -150,9 +150,11 @@ fn drills(page: &mut Page, health: &Health) {
         "How much disk the next drill of this source needs, estimated from its newest backup",
         disks().map(|(source, disk)| (of_source(source), disk.needed_bytes as f64)),
     );
-    page.gauge(
-        "strongroom_drill_disk_free_bytes",
-        "How much disk is free where drills restore",
-        disks().take(1).map(|(_, disk)| (Vec::new(), disk.free_bytes as f64)),
-    );
+    if let Some((_, disk)) = disks().next() {
+        page.alone(
+            "strongroom_drill_disk_free_bytes",
+            "How much disk is free where drills restore",
+            disk.free_bytes as f64,
+        );
+    }
 }
