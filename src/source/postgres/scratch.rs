@@ -85,7 +85,7 @@ impl ScratchServer {
         let folder = Folder::make(&settings.scratch_dir, cage.user.as_ref()).await?;
         insist_on_room(&folder, settings.disk_bytes_max, needed_bytes.saturating_add(CLUSTER_BYTES))?;
         let clients = Clients::of(&programs.folder, programs.major).await?.confined(&cage, &folder.sockets())?;
-        let view = View { read: home_of_programs(&programs.folder)?, write: vec![folder.data(), folder.sockets()] };
+        let view = View { read: home_of_programs(&programs.folder)?, write: vec![folder.data(), folder.bound()] };
         initdb(&cage, &programs, &view, &folder).await?;
         let starting = |source| ScratchError::Machine { step: "starting the scratch server".into(), source };
         let log = folder.create_log()?;
@@ -169,12 +169,15 @@ impl ScratchServer {
 
     /// Waits for the first answer, and gives the server's version.
     async fn wait_until_ready(&self) -> Result<String, ScratchError> {
-        let mut refusal = "it does not answer".to_owned();
+        let mut refusal = "it makes no socket".to_owned();
+        let taking = |source| ScratchError::Machine { step: "taking the scratch server's socket".into(), source };
         let answer = async {
             loop {
-                match connect(&self.address("postgres"), None).await {
-                    Ok(session) => break Server::of(&session.client).await,
-                    Err(error) => refusal = with_causes(&error),
+                if self.folder.take_socket().map_err(taking)? {
+                    match connect(&self.address("postgres"), None).await {
+                        Ok(session) => break Ok(Server::of(&session.client).await?.version),
+                        Err(error) => refusal = with_causes(&error),
+                    }
                 }
                 tokio::time::sleep(READY_EVERY).await;
             }
@@ -182,7 +185,7 @@ impl ScratchServer {
         let not_started = |why| ScratchError::NotStarted { why, log: shown_tail(&self.folder.log()) };
         tokio::select! {
             answered = tokio::time::timeout(READY_WITHIN, answer) => match answered {
-                Ok(server) => Ok(server?.version),
+                Ok(version) => version,
                 Err(_elapsed) => Err(not_started(refusal)),
             },
             status = self.kept.ended() => Err(not_started(format!("it ended with {status}"))),

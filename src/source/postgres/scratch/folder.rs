@@ -5,9 +5,11 @@
 //! scratch_dir/drill-XXXXXXXX/lock    ours, held with flock while we live
 //!                            log     ours; the server has it as a descriptor
 //!                            data/   the server's user's
-//!                            run/    the server's user's: its unix socket
+//!                            srv/    the server's user's: where it makes its unix socket
+//!                            run/    ours: a hard link to that socket, by which we and the clients go there
 //! ```
-//! The server sees `data` and `run` alone.
+//! The server sees `data` and `srv` alone. It could put a link to another server's socket into `srv`, and have us load
+//! rows there; into `run` it can put nothing.
 
 use super::ScratchError;
 use crate::source::sandbox::User;
@@ -15,7 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
+    os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -24,11 +26,12 @@ use std::{
 const PREFIX: &str = "drill-";
 const LETTERS: usize = 8;
 /// In the order in which they are removed: the lock as the last.
-const CONTENTS: [&str; 4] = ["data", "run", "log", "lock"];
+const CONTENTS: [&str; 5] = ["data", "srv", "run", "log", "lock"];
 
 /// `sun_path` of unix(7) holds 108 bytes and a NUL.
 const SOCKET_BYTES_MAX: usize = 107;
-const SOCKET_NAME: &str = "/drill-XXXXXXXX/run/.s.PGSQL.5432";
+const SOCKET_PATH: &str = "/drill-XXXXXXXX/run/.s.PGSQL.5432";
+const SOCKET_NAME: &str = ".s.PGSQL.5432";
 
 /// Removing what others left behind may take that long; making a folder takes none of it.
 const HELD_WITHIN: Duration = Duration::from_secs(60);
@@ -55,12 +58,30 @@ impl Folder {
         self.path.join("data")
     }
 
+    /// Where the server makes its socket.
+    pub fn bound(&self) -> PathBuf {
+        self.path.join("srv")
+    }
+
+    /// Where we and the clients find it.
     pub fn sockets(&self) -> PathBuf {
         self.path.join("run")
     }
 
     pub fn sockets_text(&self) -> &str {
         &self.sockets
+    }
+
+    /// Takes hold of the server's socket; `false` while there is none.
+    pub fn take_socket(&self) -> io::Result<bool> {
+        let taken = self.sockets().join(SOCKET_NAME);
+        match fs::hard_link(self.bound().join(SOCKET_NAME), &taken) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            linked => linked?,
+        }
+        let is_socket = fs::symlink_metadata(&taken)?.file_type().is_socket();
+        if is_socket { Ok(true) } else { Err(io::Error::other("what the server made is no socket")) }
     }
 
     pub fn log(&self) -> PathBuf {
@@ -129,21 +150,27 @@ fn furnish(path: &Path, user: Option<&User>) -> Result<Folder, ScratchError> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o711)).map_err(making())?;
     let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join("lock")).map_err(making())?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| making()(error.into()))?;
-    for name in ["data", "run"] {
+    for name in ["data", "srv"] {
         let folder = path.join(name);
         DirBuilder::new().mode(0o700).create(&folder).map_err(making())?;
         if let Some(User { uid, gid, .. }) = user {
             chown(&folder, Some(*uid), Some(*gid)).map_err(making())?;
         }
     }
-    let sockets =
-        path.join("run").to_str().ok_or_else(|| ScratchError::NotText { folder: path.to_owned() })?.to_owned();
+    let run = path.join("run");
+    DirBuilder::new().mode(0o700).create(&run).map_err(making())?;
+    if let Some(user) = user {
+        // Clients are the same user, and pass through it.
+        chown(&run, None, Some(user.gid)).map_err(making())?;
+        fs::set_permissions(&run, fs::Permissions::from_mode(0o710)).map_err(making())?;
+    }
+    let sockets = run.to_str().ok_or_else(|| ScratchError::NotText { folder: path.to_owned() })?.to_owned();
     Ok(Folder { path: path.to_owned(), sockets, removed: false, _lock: lock })
 }
 
 /// Is this a place where a server can run, and where no other user can put things into our way?
 fn insist_on_place(scratch_dir: &Path, user: Option<&User>) -> Result<(), ScratchError> {
-    let bytes = scratch_dir.as_os_str().len() + SOCKET_NAME.len();
+    let bytes = scratch_dir.as_os_str().len() + SOCKET_PATH.len();
     if bytes > SOCKET_BYTES_MAX {
         return Err(ScratchError::PathTooLong { folder: scratch_dir.to_owned(), bytes, max: SOCKET_BYTES_MAX });
     }

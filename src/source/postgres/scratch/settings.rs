@@ -9,7 +9,8 @@ const MIB: u64 = 1 << 20;
 pub fn options(folder: &Folder, port: u16, jobs: usize, needed_bytes: u64) -> Vec<OsString> {
     let jobs = u64::try_from(jobs.clamp(1, 128)).expect("it is at most 128");
     let memory = memory_bytes();
-    let sockets = format!("\"{}\"", folder.sockets_text().replace('"', "\"\""));
+    // A list, in which a path may be quoted.
+    let sockets = format!("\"{}\"", folder.bound().display().to_string().replace('"', "\"\""));
     let shared_buffers = (memory / 8).clamp(128 * MIB, 4096 * MIB) / MIB;
     let maintenance_work_mem = (memory / 8 / jobs).clamp(64 * MIB, 1024 * MIB) / MIB;
     // Rows that are not loaded with FREEZE go through the log; it may not take the room of what they are loaded into.

@@ -140,6 +140,21 @@ async fn a_hostile_script_finds_nothing_in_psql_either() {
 }
 
 #[tokio::test]
+async fn a_server_cannot_send_us_to_another_one() {
+    let host = Host::new();
+    let (server, other) = (start(&host.place).await, start(&host.place).await);
+    session(&other).await.client.batch_execute("CREATE ROLE other").await.unwrap();
+    let (bound, elsewhere) = (server.folder.bound(), other.folder.sockets());
+    let redirect =
+        format!("cd {} && rm .s.PGSQL.5432 && ln -s {}/.s.PGSQL.5432 .", bound.display(), elsewhere.display());
+    assert_eq!(inside(&server, &redirect).await, "");
+    assert!(std::fs::metadata(bound.join(".s.PGSQL.5432")).is_ok(), "the link leads to the other server");
+    let query = "SELECT count(*) FROM pg_roles WHERE rolname = 'other'";
+    assert_eq!(session(&server).await.client.query_one(query, &[]).await.unwrap().get::<_, i64>(0), 0);
+    assert!(psql(&server, query).await.contains(" 0\n"));
+}
+
+#[tokio::test]
 async fn a_client_reads_the_pass_file_that_is_its_own_and_no_other_memory() {
     let host = Host::new();
     let server = start(&host.place).await;
