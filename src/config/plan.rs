@@ -147,7 +147,7 @@ pub struct DrillPlan {
     pub time_zone: jiff::tz::TimeZone,
     /// How many older backups are proven beside the newest.
     pub sample: usize,
-    /// `None`: `scratch` in the state directory.
+    /// `None`: `scratch` in the state directory, or where root's are.
     pub scratch_dir: Option<PathBuf>,
     /// `None`: what is free there.
     pub disk_bytes_max: Option<u64>,

@@ -5,10 +5,9 @@ use crate::{
     clock::Timestamp,
     failure::{Explain, Kind, with_causes},
     keyring::SigningKey,
-    layout::{DrillId, SourceName},
     page,
     proof::DrillReport,
-    role::{Reporter, RoleError},
+    role::{Reporter, RoleError, report_comment},
 };
 use std::{
     fs, io,
@@ -60,16 +59,11 @@ pub struct Kept {
     pub deposited: Option<(String, Option<Timestamp>)>,
 }
 
-/// The trusted comment of a report's signature: it binds the bytes to this drill of this source.
-pub fn comment(source: &SourceName, drill: &DrillId) -> String {
-    format!("strongroom drill 1 {source} {drill}")
-}
-
 /// The files of a report: as JSON and as a page, each with its signature where there is a key.
 pub fn files(report: &DrillReport, signing: Option<&SigningKey>) -> Vec<(String, Vec<u8>)> {
     let json = format!("{:#}\n", serde_json::json!(report)).into_bytes();
     let html = page::drill_report(report).into_bytes();
-    let comment = comment(&report.source, &report.drill);
+    let comment = report_comment(&report.source, &report.drill);
     let both = [("report.html", html), ("report.json", json)];
     let signed = both.into_iter().flat_map(|(name, bytes)| {
         let signature = signing.map(|key| (format!("{name}.minisig"), key.sign(&bytes, &comment).into_bytes()));

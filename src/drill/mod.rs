@@ -9,7 +9,7 @@ mod sample;
 mod verdict;
 
 pub use crate::source::sandbox::Sandbox;
-pub use keep::{KeepError, Keeping, Kept, comment, keep};
+pub use keep::{Keeping, Kept, keep};
 pub use sample::sample;
 
 use crate::{

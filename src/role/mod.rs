@@ -19,7 +19,7 @@ pub use holdings::Holdings;
 pub use inspector::{Inspector, SAME_MOMENT};
 pub use promise::shortfall;
 pub use reporter::Reporter;
-pub use reports::verified as verified_report;
+pub use reports::{trusted_comment as report_comment, verified as verified_report};
 pub use restorer::{Opened, Restorer};
 pub use shelf::{Sealed, Select, Shelf, Standing};
 

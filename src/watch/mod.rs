@@ -25,7 +25,6 @@ use crate::{
     catalog::{Catalog, CatalogError},
     clock::{Clock, Timestamp},
     failure::{Explain, Kind},
-    health::Story,
     layout::{DrillId, SourceName},
     monitor::{Board, Courier},
     service::{self, Alone, Asked, Pages, ROUND, ServiceError, Signals, Supervisor, TELL_WITHIN, Teller},

@@ -75,11 +75,18 @@ impl Installation {
         for role in ["depositor", "restorer"] {
             installation.edit(role, |text| text.replace("[[source]]\n", &client_path));
         }
+        let scratch_dir = format!("every = \"1d\"\nscratch_dir = \"{}\"\n", installation.scratch_dir().display());
+        installation.edit("restorer", |text| text.replace("every = \"1d\"\n", &scratch_dir));
         installation
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
+    }
+
+    /// Where scratch servers are made: all users may pass through, and its path is short.
+    pub fn scratch_dir(&self) -> PathBuf {
+        self.folder.with_file_name("drills")
     }
 
     /// Changes the configuration of `role`.

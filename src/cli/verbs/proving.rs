@@ -12,7 +12,10 @@ use crate::{
     proof::{DrillOutcome, DrillReport},
     role::{Reporter, Restorer, Select},
 };
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 impl Door {
     /// 0 where every drill passed, 14 where one failed, else 16: what could not run proves nothing.
@@ -75,10 +78,17 @@ pub fn order_for(source: &SourcePlan, settings: &DrillPlan, state_dir: &Path, jo
     }
 }
 
+/// Root's scratch servers run as another user, who cannot pass through a folder that is root's own.
+fn scratch_dir(state_dir: &Path) -> PathBuf {
+    if rustix::process::geteuid().is_root() { ROOTS_SCRATCH_DIR.into() } else { state_dir.join("scratch") }
+}
+
+const ROOTS_SCRATCH_DIR: &str = "/var/lib/strongroom-drill/scratch";
+
 /// What a scratch server may use, and where it is made.
 pub fn limits(settings: &DrillPlan, state_dir: &Path) -> Limits {
     Limits {
-        scratch_dir: settings.scratch_dir.clone().unwrap_or_else(|| state_dir.join("scratch")),
+        scratch_dir: settings.scratch_dir.clone().unwrap_or_else(|| scratch_dir(state_dir)),
         disk_bytes_max: settings.disk_bytes_max,
         deadline: settings.deadline,
         sandbox: settings.sandbox,

@@ -29,15 +29,14 @@ pub use choice::{Choice, choose};
 pub use clients::Clients;
 pub use compare::{Difference, compare};
 pub use connect::text_encoding;
-pub use definitions::DefinitionsCompared;
 pub use dump::{Dumped, dump, look};
 pub use error::PostgresError;
 pub use given::{drop_databases, missing_roles, version_at};
 pub use load::{Segments, load};
-pub use scratch::{ScratchEnd, ScratchError, ScratchServer, ScratchSettings};
+pub use scratch::{ScratchServer, ScratchSettings};
 pub use tables::qualified;
 pub use tablespaces::in_place;
-pub use target::{ExtensionsCompared, Ownership, Section, Target};
+pub use target::{Ownership, Section, Target};
 pub use toc::{Head, Toc};
 
 use crate::secret::Secret;

@@ -4,7 +4,6 @@ mod extensions;
 mod properties;
 mod sections;
 
-pub use extensions::ExtensionsCompared;
 pub use sections::Section;
 
 use super::{
