@@ -26,6 +26,7 @@ use crate::{
     manifest::LockMode,
     role::{About, Inspector, Protection, RoleError},
 };
+use std::collections::BTreeSet;
 
 /// How much is looked at.
 #[derive(Clone, Debug)]
@@ -100,6 +101,8 @@ pub struct Confirmation {
     pub backups: Vec<Judged>,
     /// The gravest first; each once.
     pub findings: Vec<Finding>,
+    /// Those that were explained: known, and no reason for alarm.
+    pub accepted: Vec<Finding>,
     /// What could not be read, and why; empty where everything could.
     pub unverified: Vec<String>,
     /// The server's clock less ours, where there is a server.
@@ -107,6 +110,13 @@ pub struct Confirmation {
 }
 
 impl Confirmation {
+    /// Sets aside what was explained, as [`Finding::name`] says it.
+    pub fn accept(&mut self, names: &BTreeSet<String>) {
+        let explained = |finding: &Finding| names.contains(&finding.name());
+        let (accepted, findings) = std::mem::take(&mut self.findings).into_iter().partition(explained);
+        (self.accepted, self.findings) = (accepted, findings);
+    }
+
     /// Is everything as it was left, as far as anybody can tell?
     pub fn gravest(&self) -> Option<Gravity> {
         self.findings.iter().map(Finding::gravity).max()
@@ -150,6 +160,7 @@ pub async fn confirm(inspector: &Inspector, order: &Order, clock: Clock) -> Resu
         at,
         backups: census.into_judged(),
         findings: findings.into_told(&order.source),
+        accepted: Vec::new(),
         unverified: unread.into_sentences(),
         clock_skew_secs,
     })

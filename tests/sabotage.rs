@@ -435,11 +435,6 @@ fn what_keeps_a_drill_from_running_is_neither_passed_nor_failed() {
     let drilled = sabotaged.drill(&["--jobs", "1"]);
     assert!(drilled.code == 16 || drilled.code == 0, "{drilled:?}"); // a fast machine is done by then
     with("");
-    sabotaged.world.strongroom.edit("restorer", |text| {
-        text.replace("client_path = [\"", "client_path = [\"/nonexistent/bin\", \"/nonexistent")
-    });
-    could_not(sabotaged.drill(&[]), "no PostgreSQL 15 server");
-    with("");
     let (here, gone) = (sabotaged.world.vault(), sabotaged.world.scratch.path().join("gone"));
     fs::rename(&here, &gone).unwrap();
     could_not(sabotaged.drill(&[]), "there is no");
@@ -447,6 +442,22 @@ fn what_keeps_a_drill_from_running_is_neither_passed_nor_failed() {
     fs::rename(&gone, &here).unwrap();
     could_not(sabotaged.drill(&["--to", "postgres://nobody@/postgres?host=/nonexistent"]), "cannot reach PostgreSQL");
     sabotaged.drill(&[]).exits(0);
+}
+
+/// What the tests unpacked is in no usual place.
+#[test]
+fn a_server_of_that_version_that_is_not_installed_is_asked_for_by_name() {
+    let world = World::with_postgres(17);
+    world.psql("CREATE TABLE t (i int)");
+    world.backup();
+    world.strongroom.edit("restorer", |text| {
+        text.lines().filter(|line| !line.starts_with("client_path")).collect::<Vec<_>>().join("\n")
+    });
+    let drilled = world.strongroom.run("restorer", &["drill", "app", "--json"]);
+    assert_eq!(outcome(&drilled), (COULD_NOT_RUN.0, COULD_NOT_RUN.1.to_owned()), "{drilled:?}");
+    let report = drilled.json();
+    assert!(text(&report, "/reason").contains("no PostgreSQL 17 server"), "{report:#}");
+    assert!(text(&report, "/hint").contains("postgresql-17"), "{report:#}");
 }
 
 /// The newest row sleeps where it is restored, so that there is time to do something to the server.

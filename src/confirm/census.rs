@@ -42,6 +42,9 @@ pub struct Counted {
     unread: bool,
 }
 
+/// What tells one object from another: two receipts that disagree on a body speak of two.
+type Named = (ObjectKey, VersionId, Option<(u64, [u8; 16])>);
+
 pub struct Census {
     pub backups: Vec<Counted>,
     pub links: Vec<Link>,
@@ -50,7 +53,7 @@ pub struct Census {
     pub unread: BTreeSet<BackupId>,
     /// The ETags that the vault lists are MD5s, as far as anybody can tell.
     pub by_md5: bool,
-    index: HashMap<(ObjectKey, VersionId, Option<(u64, [u8; 16])>), usize>,
+    index: HashMap<Named, usize>,
     directory: bool,
     now: Timestamp,
 }

@@ -28,7 +28,7 @@ fn written(confirmation: &Confirmation) -> Value {
     json!({
         "source": confirmation.source, "vault": confirmation.vault, "at": confirmation.at,
         "clock_skew_seconds": confirmation.clock_skew_secs, "gravest": confirmation.gravest(),
-        "backups": backups, "findings": confirmation.findings, "unverified": confirmation.unverified,
+        "backups": backups, "findings": confirmation.findings, "accepted": confirmation.accepted, "unverified": confirmation.unverified,
     })
 }
 
@@ -113,6 +113,10 @@ fn findings(confirmation: &Confirmation) -> String {
         let kind = of_a_kind[0].kind;
         text += &format!("      {}: {}\n      hint: {}\n", kind.word(), kind.means(), kind.mend());
     }
+    let accepted = confirmation.accepted.iter();
+    text.extend(
+        accepted.map(|finding| format!("accepted in {}: {}, {}\n", confirmation.vault, finding.name(), finding.what)),
+    );
     text
 }
 

@@ -15,9 +15,12 @@ use std::sync::Arc;
 
 /// One vault, ready to be looked into as far as was asked for.
 enum Looker {
-    Inspector(Inspector),
+    Inspector(Box<Inspector>),
     Restorer(Restorer),
 }
+
+/// Who looks, and at what.
+type Looking = (Vec<Looker>, Vec<VaultSettings>, Vec<SourcePlan>);
 
 impl Looker {
     fn inspector(&self) -> &Inspector {
@@ -32,6 +35,7 @@ impl Door {
     pub async fn confirm(&self, plan: Plan, options: &ConfirmOptions) -> Result<u8, Failure> {
         let wanted: Vec<_> = options.source.iter().cloned().collect();
         chosen(&plan.sources, &wanted)?;
+        let accepted = plan.watch.accepted.clone();
         let (lookers, vaults, sources) = self.lookers(plan, options)?;
         let (mut read, mut unread) = (Vec::new(), Vec::new());
         for looker in &lookers {
@@ -40,7 +44,10 @@ impl Door {
             for source in chosen(&sources, &wanted)?.into_iter().filter(asked) {
                 let order = Order { source: source.name.clone(), newest: options.newest, seen: Vec::new() };
                 match self.look(looker, &order).await {
-                    Ok(confirmation) => read.push(confirmation),
+                    Ok(mut confirmation) => {
+                        confirmation.accept(&accepted);
+                        read.push(confirmation);
+                    }
                     // A key that opens nothing will open nothing elsewhere.
                     Err(error @ RoleError::Unpack { .. }) => return Err(error.into()),
                     // The other vaults have theirs to show.
@@ -72,17 +79,17 @@ impl Door {
         Ok(confirmation)
     }
 
-    fn lookers(
-        &self,
-        plan: Plan,
-        options: &ConfirmOptions,
-    ) -> Result<(Vec<Looker>, Vec<VaultSettings>, Vec<SourcePlan>), Failure> {
+    fn lookers(&self, plan: Plan, options: &ConfirmOptions) -> Result<Looking, Failure> {
         const VERB: &str = "confirm";
         let found = plan.role();
         let inspectors = self.inspectors(&plan, VERB, options.vault.as_deref())?;
         let Plan { keys, vaults, sources, .. } = plan;
         if !options.deep {
-            return Ok((inspectors.into_iter().map(Looker::Inspector).collect(), vaults, sources));
+            return Ok((
+                inspectors.into_iter().map(|inspector| Looker::Inspector(Box::new(inspector))).collect(),
+                vaults,
+                sources,
+            ));
         }
         let wrong = || VerbError::WrongRole { verb: "confirm --deep", found, wanted: "restorer" };
         let (verifying, configured) = match keys {

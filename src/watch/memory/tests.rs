@@ -40,7 +40,17 @@ pub fn judged(minutes: i64, verdict: Verdict) -> Judged {
 pub fn looked(minutes: i64, backups: Vec<Judged>) -> Confirmation {
     let source: SourceName = "app".parse().unwrap();
     let (findings, unverified) = (Vec::new(), Vec::new());
-    Confirmation { vault: "east".into(), source, at: at(minutes), backups, findings, unverified, clock_skew_secs: None }
+    let accepted = Vec::new();
+    Confirmation {
+        vault: "east".into(),
+        source,
+        at: at(minutes),
+        backups,
+        findings,
+        accepted,
+        unverified,
+        clock_skew_secs: None,
+    }
 }
 
 fn take(memory: &mut Memory, looked: &Confirmation) -> usize {
