@@ -3,11 +3,13 @@
 //! It needs the vault, the verifying key and an identity, and nothing else of ours. Until the comparison has
 //! passed, the target carries a comment that says that it is incomplete.
 
+mod error;
+
+pub use error::RestoreError;
+
 use crate::{
     clock::{Clock, SignedDuration, Timestamp, spoken},
-    failure::{Explain, Kind},
     finding::Finding,
-    health::shortened,
     layout::{BackupId, SourceName},
     manifest::{Stream, Table},
     progress::Progress,
@@ -17,7 +19,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::{io, path::PathBuf};
+use std::path::PathBuf;
 
 /// What is wanted, and where to.
 pub struct Order {
@@ -57,57 +59,6 @@ pub struct Report {
     pub warnings: Vec<String>,
     pub findings: Vec<Finding>,
     pub compared: bool,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
-    #[error(transparent)]
-    Vault(#[from] RoleError),
-    #[error(transparent)]
-    Target(#[from] PostgresError),
-    #[error("the backup {backup} is suspect: {}", shortened(.suspicions))]
-    Suspect { backup: BackupId, suspicions: Vec<String>, good: Option<BackupId> },
-    #[error("database `{database}` is INCOMPLETE: restoring {step} failed")]
-    Incomplete { database: String, step: &'static str, source: Box<RestoreError> },
-    #[error("database `{database}` is INCOMPLETE: it differs from the backup: {}", .differences.join("; "))]
-    Differs { database: String, differences: Vec<String> },
-    #[error("{step}")]
-    Machine { step: &'static str, source: io::Error },
-}
-
-impl Explain for RestoreError {
-    fn kind(&self) -> Kind {
-        match self {
-            Self::Vault(error) => error.kind(),
-            Self::Target(error) => error.kind(),
-            Self::Incomplete { source, .. } => source.kind(),
-            Self::Suspect { .. } => Kind::Suspect,
-            Self::Differs { .. } => Kind::Mismatch,
-            Self::Machine { .. } => Kind::Failed,
-        }
-    }
-
-    fn hint(&self) -> Option<String> {
-        match self {
-            Self::Vault(error) => error.hint(),
-            Self::Target(error) => error.hint(),
-            Self::Incomplete { source, .. } => {
-                let drop_it = "Drop the database before the next try; nothing in the vault was changed.";
-                Some(source.hint().map_or(drop_it.to_owned(), |hint| format!("{hint} {drop_it}")))
-            }
-            Self::Suspect { backup, good: Some(good), .. } => Some(format!(
-                "Nothing was changed. Restore the last good one with `--at {good}`, or this one all the same with \
-                 `--at {backup}`."
-            )),
-            Self::Suspect { backup, good: None, .. } => {
-                Some(format!("Nothing was changed, and there is no good one before it. `--at {backup}` restores it."))
-            }
-            Self::Differs { .. } => {
-                Some("Do not use this database as it is: restore again, or restore another backup.".into())
-            }
-            Self::Machine { .. } => None,
-        }
-    }
 }
 
 /// A backup that was found, verified and opened, and a target that may take it: nothing is changed yet.

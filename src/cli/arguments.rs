@@ -72,7 +72,7 @@ pub enum Command {
     Accept(AcceptOptions),
     /// List the backups in the vaults
     List(ListOptions),
-    /// Read back what the vaults hold: every version, size, digest and lock against what was promised
+    /// Read back what the vaults hold, and compare it with what was promised
     Confirm(ConfirmOptions),
     /// Show one backup: its tables, segments and locks
     Show(ShowOptions),

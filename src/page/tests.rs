@@ -124,7 +124,7 @@ fn every_mark_is_defined_and_every_name_is_there_once() {
 fn sources_are_told_the_worst_first_each_with_its_problems_and_hints() {
     let page = everything();
     let order = between(&page, "<section class=\"source\" id=\"source-", "\"");
-    assert_eq!(order, ["billing", "analytics", "ledger", "crm", "newcomer", "app"]);
+    assert_eq!(order, ["billing", "ledger", "analytics", "crm", "newcomer", "app"]);
     let said = text(&page);
     for source in judge(now(), &several()).sources {
         for problem in source.problems {

@@ -176,7 +176,7 @@ fn policies_allow_a_role_its_own_verbs_and_nobody_a_deletion() {
         "[drill]",
         "every = \"1d\"",
         "# report_credentials = { file = \"keys/reporter-other.toml\" }",
-        "# deposit_reports = true",
+        "deposit_reports = true",
     ] {
         assert!(configured("restorer").contains(line), "{line}");
     }
