@@ -125,10 +125,11 @@ fn sources_are_told_the_worst_first_each_with_its_problems_and_hints() {
     let page = everything();
     let order = between(&page, "<section class=\"source\" id=\"source-", "\"");
     assert_eq!(order, ["billing", "ledger", "analytics", "crm", "newcomer", "app"]);
-    let said = text(&page);
+    // A hostile name may hold what marks code in a sentence: letters are enough.
+    let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let said = plain(&text(&page));
     for source in judge(now(), &several()).sources {
         for problem in source.problems {
-            let plain = |text: &str| text.replace('`', "");
             assert!(said.contains(&plain(&problem.to_string())), "{problem}");
             assert!(said.contains(&plain(problem.hint())), "{problem}");
         }

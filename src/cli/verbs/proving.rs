@@ -5,7 +5,7 @@ use crate::{
     cli::{Failure, arguments::DrillOptions, bar, show},
     config::{DrillPlan, Keys, Plan, SourcePlan},
     drill::{self, Keeping, Limits},
-    failure::Kind,
+    failure::{Explain, Kind},
     keyring::Identities,
     layout::DrillId,
     progress::Progress,
@@ -29,7 +29,7 @@ impl Door {
         let to = options.to.as_deref().map(|to| reading::address(to, options.password_file.as_deref())).transpose()?;
         let keeping = Keeping { signing: report, folder: options.report.clone() };
         let jobs = reading::jobs(options.jobs)?;
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut unkept) = (Vec::new(), None);
         for source in chosen(&sources, options.source.as_slice())? {
             let vault = reading::vault_index(&vaults, source, options.vault.as_deref())?;
             let restorer = Restorer::open(&vaults[vault], verifying.clone(), Arc::clone(&identities), self.clock)?;
@@ -47,11 +47,14 @@ impl Door {
                 show::drill(&report, &kept, self.json)?;
                 outcomes.push(report.outcome);
                 if let Some(failure) = failure {
-                    return Err(failure.into());
+                    unkept = Some(failure.kind() as u8);
+                    show::failure(&failure.into(), self.json);
                 }
             }
         }
-        Ok(exit_code(&outcomes))
+        // What the drill itself came to weighs more than where its report lies.
+        let code = exit_code(&outcomes);
+        Ok(if code == 0 { unkept.unwrap_or(0) } else { code })
     }
 
     async fn drill_once(&self, restorer: &Restorer, order: &drill::Order) -> DrillReport {
