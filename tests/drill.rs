@@ -174,3 +174,16 @@ fn a_drill_needs_the_restorers_configuration_and_a_source_that_is_there() {
     let report = drill(&world, &[]).exits(16).json();
     assert_eq!(text(&report, "/outcome"), "could-not-run", "{report:#}");
 }
+
+#[test]
+fn the_newest_that_a_drill_has_proven_is_restored_by_that_name() {
+    let world = World::with_postgres(15);
+    world.psql("CREATE TABLE t (i int); INSERT INTO t VALUES (1)");
+    world.restore("recovered", &["--at", "latest-proven"]).exits(1).says("no report tells of a backup");
+    let proven = world.backup();
+    drill(&world, &[]).exits(0);
+    world.psql("INSERT INTO t VALUES (2)");
+    world.backup();
+    let restored = world.restore("recovered", &["--at", "latest-proven", "--json"]).exits(0).json();
+    assert_eq!((text(&restored, "/backup"), text(&restored, "/rows")), (proven, "1".into()));
+}

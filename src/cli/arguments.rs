@@ -157,7 +157,8 @@ pub struct ShowOptions {
 pub struct RestoreOptions {
     /// Which source's backup
     pub source: SourceName,
-    /// `latest`, `latest-good` (passes suspect ones over), a time (2026-11-21T12:00:00Z), or a backup's id
+    /// `latest`, `latest-good` (passes suspect ones over), `latest-proven` (a drill restored it), a time
+    /// (2026-11-21T12:00:00Z), or a backup's id
     #[arg(long, default_value = "latest", value_name = "WHEN")]
     pub at: At,
     /// The database to restore into, new or empty: postgres://user@host/database?sslmode=...
@@ -253,10 +254,16 @@ pub struct RunbookOptions {
 
 /// The value of `--at`.
 #[derive(Clone, Debug)]
-pub struct At(pub Select);
+pub enum At {
+    Select(Select),
+    /// The newest that a drill has proven and that does not look wiped: the reports tell which.
+    LatestProven,
+}
 
 #[derive(Debug, thiserror::Error)]
-#[error("not `latest`, `latest-good`, a time such as 2026-11-21T12:00:00Z, or a backup's id; `list` shows them")]
+#[error(
+    "not `latest`, `latest-good`, `latest-proven`, a time such as 2026-11-21T12:00:00Z, or a backup's id; `list` shows them"
+)]
 pub struct BadAt;
 
 impl FromStr for At {
@@ -264,12 +271,13 @@ impl FromStr for At {
 
     fn from_str(text: &str) -> Result<Self, BadAt> {
         match text {
-            "latest" => return Ok(Self(Select::Latest)),
-            "latest-good" => return Ok(Self(Select::LatestGood)),
+            "latest" => return Ok(Self::Select(Select::Latest)),
+            "latest-good" => return Ok(Self::Select(Select::LatestGood)),
+            "latest-proven" => return Ok(Self::LatestProven),
             _ => {}
         }
         let id = text.parse::<BackupId>().map(Select::Id);
         let time = || text.parse::<Timestamp>().map(Select::At);
-        id.or_else(|_not_an_id| time()).map(Self).map_err(|_neither| BadAt)
+        id.or_else(|_not_an_id| time()).map(Self::Select).map_err(|_neither| BadAt)
     }
 }

@@ -40,6 +40,8 @@ pub enum VerbError {
     NothingSuspect(SourceName),
     #[error("not {asked}, but {backup} waits to be accepted: {}", shortened(.suspicions))]
     NotTheSuspect { asked: BackupId, backup: BackupId, suspicions: Vec<String> },
+    #[error("no report tells of a backup of `{0}` that was proven and is still there")]
+    NothingProven(SourceName),
     #[error("no sealed backup {0} in any vault of the configuration")]
     NoSuchBackup(BackupId),
     #[error("{path}: {why}")]
@@ -55,7 +57,9 @@ pub enum VerbError {
 impl Explain for VerbError {
     fn kind(&self) -> Kind {
         match self {
-            Self::NoSuchBackup(_) | Self::NothingSuspect(_) | Self::NotTheSuspect { .. } => Kind::Failed,
+            Self::NoSuchBackup(_) | Self::NothingProven(_) | Self::NothingSuspect(_) | Self::NotTheSuspect { .. } => {
+                Kind::Failed
+            }
             _ => Kind::Settings,
         }
     }
@@ -65,6 +69,9 @@ impl Explain for VerbError {
             Self::WrongRole { wanted, .. } => Some(format!(
                 "Give that one with -c; no host needs both. A depositor cannot read, on purpose ({wanted})."
             )),
+            Self::NothingProven(_) => Some(
+                "`strongroom drill` proves one; reports are read out of the vault with `keys.report`, and of this host.".into(),
+            ),
             Self::NoSuchBackup(_) => Some("`strongroom list` shows what there is.".into()),
             Self::Identity { why, .. } => why.hint(),
             Self::To(error) => error.hint(),

@@ -2,17 +2,23 @@
 
 use super::{Door, VerbError, chosen, reading};
 use crate::{
-    cli::{Failure, arguments::DrillOptions, bar, show},
+    catalog::Catalog,
+    cli::{
+        Failure,
+        arguments::{At, DrillOptions},
+        bar, show,
+    },
     config::{DrillPlan, Keys, Plan, SourcePlan},
     drill::{self, Keeping, Limits},
     failure::{Explain, Kind},
-    keyring::Identities,
-    layout::DrillId,
+    keyring::{Identities, SigningKey, VerifyingKey},
+    layout::{BackupId, DrillId, SourceName},
     progress::Progress,
     proof::{DrillOutcome, DrillReport},
-    role::{Reporter, Restorer, Select},
+    role::{Inspector, Reporter, Restorer, RoleError, Select},
 };
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -35,7 +41,9 @@ impl Door {
             let restorer = Restorer::open(&vaults[vault], verifying.clone(), Arc::clone(&identities), self.clock)?;
             let reporter = reporters[vault].as_ref().map(|settings| Reporter::open(settings, self.clock));
             let reporter = reporter.transpose()?;
-            let mut selects = vec![options.at.0.clone()];
+            let key = keeping.signing.as_ref().map(SigningKey::verifying);
+            let at = select(&options.at, restorer.inspector(), &source.name, key.as_ref(), &state_dir).await?;
+            let mut selects = vec![at];
             let now = self.clock.now();
             let sampled =
                 drill::sample(restorer.inspector(), &source.name, options.sample, crate::cli::random, now).await?;
@@ -64,6 +72,47 @@ impl Door {
         let drilling = drill::drill(restorer, order, id, &progress, self.clock);
         bar::watch(&title, &progress, self.json, drilling).await
     }
+}
+
+/// How many of the newest reports are looked through for one of a backup that is still there.
+const REPORTS_READ: usize = 200;
+
+/// What `--at` asks for, where drills have to be asked which that is.
+pub async fn select(
+    at: &At,
+    inspector: &Inspector,
+    source: &SourceName,
+    reports: Option<&VerifyingKey>,
+    state_dir: &Path,
+) -> Result<Select, Failure> {
+    if let At::Select(select) = at {
+        return Ok(select.clone());
+    }
+    let mut known = Vec::new();
+    if let Some(key) = reports {
+        known.extend(inspector.reports(source, key, &BTreeSet::new(), REPORTS_READ).await?);
+    }
+    // Drills of this very host, whose reports need not be in the vault.
+    if let Some(catalog) = Catalog::open_read_only(state_dir).await? {
+        known.extend(catalog.last_passed_drill(source).await?);
+        catalog.close().await;
+    }
+    let mut proven: Vec<(&DrillReport, &BackupId)> = known
+        .iter()
+        .filter(|report| report.outcome == DrillOutcome::Passed && report.suspect.is_empty())
+        .filter_map(|report| Some((report, report.backup.as_ref()?)))
+        .collect();
+    proven.sort_by_key(|(report, _)| std::cmp::Reverse(report.snapshot_at));
+    let shelf = inspector.shelf(source).await?;
+    for (report, backup) in proven {
+        let select = Select::Id(backup.clone());
+        match inspector.select(source, &shelf, &select).await {
+            Ok((sealed, _)) if Some(sealed.manifest_digest) == report.manifest => return Ok(select),
+            Ok(_) | Err(RoleError::NoBackup { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(VerbError::NothingProven(source.clone()).into())
 }
 
 /// The newest backup of `source`, as the configuration would have it proven.

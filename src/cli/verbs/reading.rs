@@ -1,6 +1,6 @@
 //! reading: the verbs of inspectors and restorers: list, show, restore, fetch.
 
-use super::{Door, VerbError, chosen};
+use super::{Door, VerbError, chosen, proving};
 use crate::cli::{
     Failure,
     arguments::{FetchOptions, ListOptions, RestoreOptions, ShowOptions},
@@ -10,7 +10,7 @@ use crate::{
     config::{Keys, Plan, Role, SourcePlan},
     failure::Kind,
     fetch,
-    keyring::{Identities, VerifyingKey},
+    keyring::{Identities, SigningKey, VerifyingKey},
     layout::{BackupId, SourceName},
     progress::Progress,
     restore::{self, Order},
@@ -78,9 +78,11 @@ impl Door {
     pub async fn restore(&self, plan: Plan, options: &RestoreOptions) -> Result<u8, Failure> {
         let source = chosen(&plan.sources, std::slice::from_ref(&options.source))?;
         let source = source.first().ok_or_else(|| VerbError::NoSuchSource(options.source.clone()))?;
+        let at_vault = plan.vaults[vault_index(&plan.vaults, source, options.vault.as_deref())?].clone();
+        let select = self.select_of(&plan, &at_vault, options).await?;
         let order = Order {
             source: options.source.clone(),
-            select: options.at.0.clone(),
+            select,
             to: address(&options.to, options.password_file.as_deref())?,
             tables: options.tables.clone(),
             jobs: jobs(options.jobs)?,
@@ -95,8 +97,7 @@ impl Door {
             in_place: false,
             checks: source.checks.clone(),
         };
-        let vault = plan.vaults[vault_index(&plan.vaults, source, options.vault.as_deref())?].clone();
-        let restorer = self.restorer(plan, "restore", &vault, options.identity.as_deref())?;
+        let restorer = self.restorer(plan, "restore", &at_vault, options.identity.as_deref())?;
         let prepared = restore::prepare(&restorer, &order).await?;
         if options.plan {
             show::restore(&prepared.plan(&order), self.json)?;
@@ -108,6 +109,16 @@ impl Door {
         let report = bar::watch(&title, &progress, self.json, restoring).await?;
         show::restore(&report, self.json)?;
         Ok(0)
+    }
+
+    async fn select_of(&self, plan: &Plan, vault: &VaultSettings, options: &RestoreOptions) -> Result<Select, Failure> {
+        let reports = match &plan.keys {
+            Keys::Restorer { report, .. } => report.as_ref().map(SigningKey::verifying),
+            Keys::Inspector { reports, .. } => reports.clone(),
+            Keys::Depositor(_) => None,
+        };
+        let inspector = self.inspectors(plan, "restore", Some(&vault.name))?;
+        proving::select(&options.at, &inspector[0], &options.source, reports.as_ref(), &plan.state_dir).await
     }
 
     pub async fn fetch(&self, plan: Plan, options: &FetchOptions) -> Result<u8, Failure> {
