@@ -5,9 +5,13 @@ use crate::{
     clock::{SignedDuration, Timestamp, spoken},
     failure::{Explain, Kind},
     layout::SourceName,
+    proof::Confinement,
     role::{Depositor, Inspector, Protection, RoleError},
     schedule::Schedule,
-    source::postgres::{self, PostgresSettings},
+    source::{
+        postgres::{self, PostgresSettings},
+        sandbox::{Cage, Sandbox, search_path},
+    },
 };
 use jiff::tz::TimeZone;
 use std::path::Path;
@@ -72,6 +76,19 @@ pub async fn source(name: &SourceName, settings: &PostgresSettings) -> Vec<Found
             std::iter::once(Found::ok(&place, what)).chain(left_out).collect()
         }
         Err(error) => vec![Found::fault(&place, &error)],
+    }
+}
+
+/// Whether drills can be confined on this host, and as what.
+pub async fn drills(sandbox: Sandbox) -> Found {
+    let place = "drill";
+    match Cage::probe(sandbox, &search_path()).await {
+        Ok(cage) if cage.confinement() == Confinement::Bubblewrap => {
+            Found::ok(place, format!("scratch servers are {}", cage.confinement().words()))
+        }
+        Ok(cage) => Found::note(place, format!("scratch servers are {}: a dump is code", cage.confinement().words())),
+        // A restore needs none.
+        Err(error) => Found { hint: error.hint(), ..Found::note(place, format!("no drill can run here: {error}")) },
     }
 }
 

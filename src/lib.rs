@@ -21,7 +21,8 @@
 //!    before anything is sealed (`role::depositor`). A directory that cannot hold a lock is named wherever it is shown.
 //! 3. **A dump that did not complete cannot be sealed.** `ManifestDraft::complete` takes a `DumpComplete`, and that
 //!    exists only where every stream ended well and every child exited with 0 (`manifest::draft`).
-//! 4. **Plaintext never touches disk or wire** outside a restore's target and a `fetch` that was asked for.
+//! 4. **Plaintext never touches disk or wire** outside a restore's target, a drill's scratch server and a `fetch` that was
+//!    asked for. A scratch server is confined, and gone with what it held (`source::sandbox`).
 //! 5. **The depositor cannot read** what it or anyone deposited: it holds public keys only (`config` refuses others).
 //! 6. **Restore needs nothing of ours but keys**: no catalog, no daemon's host, and by hand no program of ours.
 //! 7. **Restore sees through attacks**: by version id, oldest authentic version first, ordered by the server's clock

@@ -338,3 +338,27 @@ async fn a_bucket_is_watched_with_the_inspectors_own_rights() {
     assert_eq!(confirmed(&watch).as_ref(), Some(&backup), "it is hidden, and restores all the same");
     watch.stop();
 }
+
+#[test]
+fn a_ping_comes_while_the_watch_finds_the_source_well_and_says_so_when_it_does_not() {
+    let world = world();
+    world.backup();
+    let ear = Ear::open();
+    let path = world.strongroom.path("keys/ping.url");
+    fs::write(&path, ear.url("/ping")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    watches(&world.strongroom, "recovery_point = \"1h\"", "");
+    world.strongroom.edit("inspector", |text| {
+        let ping = "name = \"app\"\nping = { kind = \"healthchecks\", url = { file = \"keys/ping.url\" } }\n";
+        text.replace("name = \"app\"\n", ping)
+    });
+    let watch = start(&world.strongroom);
+    expect("ping", || !ear.heard("/ping").is_empty());
+    let gone = world.scratch.path().join("gone");
+    fs::rename(world.vault(), &gone).unwrap();
+    expect("ping that fails", || !ear.heard("/ping/fail").is_empty());
+    assert!(ear.heard("/ping/fail")[0].body.contains("unconfirmed"), "{:?}", ear.heard("/ping/fail"));
+    fs::rename(&gone, world.vault()).unwrap();
+    expect("ping that is well again", || ear.heard("/ping?").len() >= 2);
+    watch.stop();
+}

@@ -109,6 +109,8 @@ pub struct SourcePlan {
     pub client_path: Vec<PathBuf>,
     /// How to dump it: in a depositor's plan always, in others never.
     pub dump: Option<DumpPlan>,
+    /// Who hears that a watch looks and finds it well; a depositor's is in `dump`.
+    pub ping: Option<PingSettings>,
 }
 
 /// One vault of a source.

@@ -5,7 +5,7 @@ use super::{
     origin::Origins,
     plan::{Deposit, Role, SourcePlan},
     table::{Found, Table, nearest},
-    watch::read_span,
+    watch::{read_pings, read_span},
 };
 use crate::{clock::spoken, health::Objectives, layout::SourceName, vault::VaultSettings};
 use std::path::PathBuf;
@@ -34,6 +34,10 @@ pub fn read<'n>(
             Some(None)
         }
     };
+    let ping = match role {
+        Role::Depositor => Some(None),
+        Role::Inspector | Role::Restorer => read_pings(&mut table, origins),
+    };
     let deposits = match table.take("deposit") {
         Some(found) => read_deposits(found, vaults),
         None => vaults.map(|vaults| (0..vaults.len()).map(|vault| Deposit { vault, every: None }).collect()),
@@ -51,6 +55,7 @@ pub fn read<'n>(
         checks: checks?.unwrap_or_default(),
         client_path: client_path?.unwrap_or_default(),
         dump: dump?,
+        ping: ping?,
     };
     Some(Read { plan, name: name?.place() })
 }

@@ -13,7 +13,7 @@ use crate::{
 };
 use toml::de::DeValue;
 
-pub const KEYS: [&str; 5] = ["jitter", "deadline", "stalled_after", "suspect", "ping"];
+pub const KEYS: [&str; 4] = ["jitter", "deadline", "stalled_after", "suspect"];
 
 /// So that the sources of one schedule, or of many hosts, do not begin in the same second.
 const JITTER_UNASKED: SignedDuration = SignedDuration::from_secs(30);
@@ -34,7 +34,7 @@ pub fn read(table: &mut Table, origins: Origins) -> Option<Watch> {
     let deadline = table.optional("deadline", read_span);
     let stalled_after = table.optional("stalled_after", read_span);
     let suspect = table.optional("suspect", read_thresholds);
-    let ping = table.optional("ping", |found| read_ping(found.table("ping")?, origins));
+    let ping = read_pings(table, origins);
     Some(Watch {
         jitter: jitter?.unwrap_or(JITTER_UNASKED),
         deadline: deadline?.unwrap_or(DEADLINE_UNASKED),
@@ -83,6 +83,11 @@ fn read_patterns(found: Found<DeValue>) -> Option<Vec<String>> {
         ),
     };
     found.texts()?.into_iter().map(read).collect()
+}
+
+/// Who hears of each run, or of each look.
+pub fn read_pings(table: &mut Table, origins: Origins) -> Option<Option<PingSettings>> {
+    table.optional("ping", |found| read_ping(found.table("ping")?, origins))
 }
 
 fn read_ping(mut table: Table, origins: Origins) -> Option<PingSettings> {

@@ -36,7 +36,7 @@ pub struct PingSettings {
     pub hook: Hook,
 }
 
-/// What there is to tell of one run. Success has no way to be said but through a run's end.
+/// What there is to tell of one run, or of one look. Success of a run has no way to be said but through its end.
 #[derive(Clone, Debug)]
 pub struct Ping {
     /// Random, and the same for a run's beginning and end.
@@ -62,6 +62,11 @@ impl Ping {
         let why = told.map_or(String::new(), |why| format!(": {why}"));
         let says = format!("{}{why} ({} rows, {})", end.outcome, end.rows, spoken(took));
         Self { run, news: News::Ended { good: end.outcome.is_good() || end.outcome == Outcome::NotDue, says, took } }
+    }
+
+    /// What a watch found of a source.
+    pub fn told(run: [u8; 16], good: bool, says: String) -> Self {
+        Self { run, news: News::Ended { good, says, took: SignedDuration::ZERO } }
     }
 }
 

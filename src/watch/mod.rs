@@ -13,6 +13,7 @@ mod look;
 mod memory;
 mod orders;
 mod proofs;
+mod pulse;
 mod quick;
 mod rota;
 
@@ -33,6 +34,7 @@ use agenda::{Agenda, Key};
 use drilling::Drilled;
 use look::Looked;
 use memory::Memory;
+use pulse::Pulse;
 use rota::Rota;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -104,6 +106,7 @@ struct Watcher {
     board: Board,
     courier: Courier,
     teller: Teller,
+    pulse: Pulse,
     pages: Pages,
     supervisor: Supervisor,
     began: Instant,
@@ -162,6 +165,7 @@ impl Watcher {
             looked: BTreeSet::new(),
             drill: JoinSet::new(),
             teller: Teller::new(&orders.state_dir, &courier, &board),
+            pulse: Pulse::start([], &courier),
             board,
             courier,
             pages: Pages::default(),
@@ -190,6 +194,11 @@ impl Watcher {
         if all_looked || self.began.elapsed() > FIRST_LOOK_WITHIN {
             self.teller.tell(&health, self.board.undelivered());
         }
+        let (looked, charges) = (&self.looked, &self.charges);
+        let all_of = |source: &SourceName| {
+            charges.get(source).is_some_and(|charge| charge.keys().all(|(key, _)| looked.contains(&key)))
+        };
+        self.pulse.beat(&health, all_of, self.random);
         self.supervisor.beat(&health, self.drill.len());
     }
 
@@ -208,7 +217,7 @@ impl Watcher {
             "stopping: nothing under way leaves anything"
         );
         // What is under way first, then alerts.
-        self.supervisor.stopping(STOP_WITHIN + TELL_WITHIN);
+        self.supervisor.stopping(STOP_WITHIN + 2 * TELL_WITHIN);
         self.looks.abort_all();
         self.drill.abort_all();
         let gone = async {
@@ -223,6 +232,7 @@ impl Watcher {
             catalog.close().await;
         }
         self.teller.close().await;
+        self.pulse.close(TELL_WITHIN).await;
         self.pages.close();
         tracing::info!("stopped");
     }

@@ -4,6 +4,7 @@ use super::{
     Reread, WatchError, Watcher,
     agenda::{Key, Timing},
     memory::Memory,
+    pulse::Pulse,
     rota::{DrillTiming, Rota},
 };
 use crate::{
@@ -14,11 +15,11 @@ use crate::{
     health::Objectives,
     keyring::VerifyingKey,
     layout::SourceName,
-    monitor::{AlertSettings, Reload},
+    monitor::{AlertSettings, PingSettings, Reload},
     page::Teller,
     proof::DrillOutcome,
     role::{Inspector, Reporter, Restorer},
-    service::{self, ServiceError},
+    service::{self, ServiceError, TELL_WITHIN},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -73,6 +74,7 @@ pub struct Charge {
     /// What a drill asks the restored database.
     pub checks: Vec<String>,
     pub client_path: Vec<PathBuf>,
+    pub ping: Option<PingSettings>,
 }
 
 /// One vault of a source.
@@ -144,6 +146,10 @@ impl Watcher {
         self.first_seen = first_seen;
         self.say(&orders);
         self.expect(&orders, wanted, now);
+        let pinged = orders.charges.iter();
+        let pinged = pinged.filter_map(|charge| Some((charge.source.clone(), charge.ping.clone()?)));
+        let before = std::mem::replace(&mut self.pulse, Pulse::start(pinged, &self.courier));
+        tokio::spawn(before.close(TELL_WITHIN));
         self.teller.tell_others(orders.alerts, &self.courier, &self.board, orders.host.clone());
         self.stories_until = now;
         let expiries = orders.charges.iter().flat_map(|charge| &charge.places);

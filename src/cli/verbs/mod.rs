@@ -88,6 +88,9 @@ impl Explain for VerbError {
 impl Door {
     pub async fn check(&self, plan: Plan) -> Result<u8, Failure> {
         let mut found = Vec::new();
+        if plan.role() == Role::Restorer {
+            found.push(check::drills(plan.drill.sandbox).await);
+        }
         let sources: Vec<&SourceName> = plan.sources.iter().map(|source| &source.name).collect();
         match plan.keys {
             Keys::Depositor(keys) => {

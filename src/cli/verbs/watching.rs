@@ -124,6 +124,7 @@ impl Door {
             places,
             checks: source.checks,
             client_path: source.client_path,
+            ping: source.ping,
         })
     }
 }

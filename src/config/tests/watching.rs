@@ -41,10 +41,10 @@ fn a_daemon_listens_where_it_is_told_or_nowhere() {
 
 #[test]
 fn only_a_depositor_has_a_daemon_and_runs_to_watch() {
-    let report = folder().report(&format!("{RESTORER}jitter = \"5s\"\nping = 5\n[daemon]\n"));
+    let report = folder().report(&format!("{RESTORER}jitter = \"5s\"\nsuspect = 5\n[daemon]\n"));
     for fact in [
         "13:1: the restorer makes no backups: no `jitter` here",
-        "14:1: the restorer makes no backups: no `ping` here",
+        "14:1: the restorer makes no backups: no `suspect` here",
         "15:2: only the depositor runs as a daemon: no [daemon] here",
     ] {
         assert!(report.contains(fact), "{report}");
