@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use support::{Attack, Installation, Ran, World, key_of, put, remove, segment_of, text};
+use support::{Attack, Installation, Ran, World, hold, key_of, put, remove, segment_of, text};
 
 /// Three backups with definitions of their own; the last two have the same rows.
 struct Confirmed {
@@ -84,13 +84,6 @@ fn of(ran: &Ran) -> (i32, Vec<String>) {
 fn verdicts(ran: &Ran) -> Vec<String> {
     let json = ran.json();
     json["confirmations"][0]["backups"].as_array().unwrap().iter().map(|backup| text(backup, "/verdict")).collect()
-}
-
-/// Gives a file that a test wrote the flag that a deposit has, where this machine can.
-fn hold(object: &Path) {
-    if object.exists() {
-        drop(Command::new("chattr").arg("+i").arg(object).output().unwrap());
-    }
 }
 
 fn kinds(words: &[&str]) -> Vec<String> {

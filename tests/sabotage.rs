@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
-use support::{Attack, Installation, Loot, Ran, World, expect, forge, put, segment_of, text};
+use support::{Attack, Installation, Loot, Ran, World, expect, forge, hold, put, segment_of, text};
 
 /// Two backups; rows, definitions and roles of the newer are its own.
 struct Sabotaged {
@@ -75,13 +75,6 @@ impl Sabotaged {
         put(object, &before);
         hold(object);
         said
-    }
-}
-
-/// Gives a file that a test wrote the flag that a deposit has, where this machine can.
-fn hold(object: &Path) {
-    if object.exists() {
-        drop(Command::new("chattr").arg("+i").arg(object).output().unwrap());
     }
 }
 

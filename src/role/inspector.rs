@@ -188,7 +188,7 @@ impl Inspector {
     }
 
     /// A listed version's bytes; `None` where it is gone, or too large to be ours.
-    async fn read(&self, version: &ObjectVersion, limit: u64) -> Result<Option<Bytes>, RoleError> {
+    pub(super) async fn read(&self, version: &ObjectVersion, limit: u64) -> Result<Option<Bytes>, RoleError> {
         if version.size > limit {
             return Ok(None);
         }

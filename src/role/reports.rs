@@ -8,9 +8,8 @@ use crate::{
     keyring::VerifyingKey,
     layout::{self, DrillId, ObjectKey, SourceName},
     proof::{DrillReport, FORMAT},
-    vault::{ObjectVersion, VaultError},
+    vault::ObjectVersion,
 };
-use bytes::Bytes;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -79,28 +78,16 @@ impl Inspector {
     ) -> Result<Option<DrillReport>, RoleError> {
         let mut signatures = Vec::new();
         for version in filed.signatures.iter().take(VERSIONS_TRIED) {
-            signatures.extend(self.piece(version, SIGNATURE_BYTES_MAX).await?);
+            signatures.extend(self.read(version, SIGNATURE_BYTES_MAX).await?);
         }
         for version in filed.reports.iter().take(VERSIONS_TRIED) {
-            let Some(bytes) = self.piece(version, REPORT_BYTES_MAX).await? else { continue };
+            let Some(bytes) = self.read(version, REPORT_BYTES_MAX).await? else { continue };
             let found = signatures.iter().find_map(|signature| verified(key, source, &bytes, signature));
             if let Some(report) = found.filter(|report| report.drill == *drill) {
                 return Ok(Some(report));
             }
         }
         Ok(None)
-    }
-
-    /// A listed version's bytes; `None` where it is gone, or too large to be a report.
-    async fn piece(&self, version: &ObjectVersion, limit: u64) -> Result<Option<Bytes>, RoleError> {
-        if version.size > limit {
-            return Ok(None);
-        }
-        match self.vault.get(&version.key, &version.version, limit).await {
-            Ok(bytes) => Ok(Some(bytes)),
-            Err(VaultError::Missing { .. } | VaultError::TooLarge { .. }) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
     }
 }
 

@@ -13,7 +13,7 @@ mod program;
 mod scratch;
 mod thief;
 
-pub use attack::{Attack, put, remove, segment_of};
+pub use attack::{Attack, hold, put, remove, segment_of};
 pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
 pub use ear::{Ear, Heard};
 pub use hold::{Hung, Migration, PARTITIONED};
