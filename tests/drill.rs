@@ -187,3 +187,35 @@ fn the_newest_that_a_drill_has_proven_is_restored_by_that_name() {
     let restored = world.restore("recovered", &["--at", "latest-proven", "--json"]).exits(0).json();
     assert_eq!((text(&restored, "/backup"), text(&restored, "/rows")), (proven, "1".into()));
 }
+
+#[test]
+fn a_database_of_another_encoding_with_settings_and_tablespaces_passes() {
+    let world = World::with_postgres(17);
+    // Only the server's own user may make a folder where the server can write.
+    let place = world.postgres.socket.join("space");
+    world.postgres.psql("postgres", &format!("COPY (SELECT 1) TO PROGRAM 'mkdir {}'", place.display()));
+    for statement in [
+        "DROP DATABASE production",
+        "CREATE DATABASE production TEMPLATE template0 ENCODING 'LATIN9' LC_COLLATE 'C' LC_CTYPE 'C'",
+        "ALTER DATABASE production SET search_path = 'odd ''schema', public",
+        "CREATE ROLE \"Odd Role\"",
+        "GRANT CONNECT ON DATABASE production TO \"Odd Role\"",
+        &format!("CREATE TABLESPACE \"odd ; space\" LOCATION '{}'", place.display()),
+    ] {
+        world.postgres.psql("postgres", statement);
+    }
+    world.psql(
+        "CREATE SCHEMA \"odd 'schema\" AUTHORIZATION \"Odd Role\";
+         CREATE TABLE \"odd 'schema\".\"Straße\" (preis text) TABLESPACE \"odd ; space\";
+         INSERT INTO \"odd 'schema\".\"Straße\" VALUES ('10 €'), ('ä');
+         CREATE MATERIALIZED VIEW teuer AS SELECT * FROM \"odd 'schema\".\"Straße\" WHERE preis LIKE '%€';
+         CREATE INDEX ON \"odd 'schema\".\"Straße\" (upper(preis));",
+    );
+    world.backup();
+    let report = drill(&world, &[]).exits(0).json();
+    assert_eq!(
+        (text(&report, "/outcome"), text(&report, "/compared/rows")),
+        ("passed".into(), "2".into()),
+        "{report:#}"
+    );
+}

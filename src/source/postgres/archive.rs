@@ -46,6 +46,9 @@ pub async fn write(
     command
         .args(["--format=custom", "--compress=0", "--no-password", "--lock-wait-timeout=10s"])
         .arg(format!("--snapshot={snapshot}"))
+        // Names reach pg_dump in its client's encoding: without this, tables with names beyond ASCII in a database of
+        // another encoding than UTF-8 are not excluded.
+        .arg(format!("--encoding={}", shared.encoding))
         .stdout(Stdio::piped());
     exclude(&mut command, &shared.tables[..shared.claimed], clients).map_err(failed)?;
     let mut running = child::start(command)?;

@@ -52,6 +52,12 @@ impl Definitions {
     }
 }
 
+/// The encoding that a script says it is in, so that another can be asked for in the same.
+fn encoding_of(script: &str) -> Option<&str> {
+    let (_, after) = script.split(HEADER).next()?.split_once("SET client_encoding = '")?;
+    Some(after.split_once('\'')?.0)
+}
+
 fn is_of_the_session(line: &str) -> bool {
     SETTINGS.iter().any(|setting| line.starts_with(setting))
         || line.starts_with("\\restrict ")
@@ -84,8 +90,9 @@ impl Target {
         head: &Head,
         make_twin: impl AsyncFnOnce() -> Result<Self, PostgresError>,
     ) -> Result<DefinitionsCompared, PostgresError> {
-        let archive = self.definitions_of(head).await?;
-        let restored = self.definitions().await?;
+        let script = self.script_of(head).await?;
+        let (archive, encoding) = (Definitions::read(&script), encoding_of(&script));
+        let restored = self.definitions(encoding).await?;
         if archive == restored {
             return Ok(judge(&archive, &restored, None));
         }
@@ -93,22 +100,23 @@ impl Target {
         for section in [Section::PreData, Section::PostData] {
             twin.run_section(section, head, None, 1).await?;
         }
-        Ok(judge(&archive, &restored, Some(&twin.definitions().await?)))
+        Ok(judge(&archive, &restored, Some(&twin.definitions(encoding).await?)))
     }
 
-    async fn definitions_of(&self, head: &Head) -> Result<Definitions, PostgresError> {
+    async fn script_of(&self, head: &Head) -> Result<String, PostgresError> {
         let failed = |source| PostgresError::Packing { step: "preparing pg_restore", source };
         let mut command = self.clients.offline("pg_restore").map_err(failed)?;
         command.args(SECTIONS).args(self.left_out()).arg("--file=-");
         head.append_to(&mut command, &self.clients).map_err(failed)?;
         let (script, _) = child::output(command).await?;
-        Ok(Definitions::read(&String::from_utf8_lossy(&script)))
+        Ok(String::from_utf8_lossy(&script).into_owned())
     }
 
-    async fn definitions(&self) -> Result<Definitions, PostgresError> {
+    async fn definitions(&self, encoding: Option<&str>) -> Result<Definitions, PostgresError> {
         let failed = |source| PostgresError::Packing { step: "preparing pg_dump", source };
         let (mut command, _connection) = self.clients.command("pg_dump", &self.address).map_err(failed)?;
         command.args(SECTIONS).args(self.left_out()).arg("--no-password");
+        command.args(encoding.map(|encoding| format!("--encoding={encoding}")));
         let (script, _) = child::output(command).await?;
         Ok(Definitions::read(&String::from_utf8_lossy(&script)))
     }
