@@ -2,14 +2,14 @@ SHELL := /bin/bash
 export PATH := $(PATH):$(HOME)/.cargo/bin
 export STRONGROOM_CACHE := $(shell tests/support/cache-dir)
 
-.PHONY: help demo test test-container check bench bench-reuse soak
+.PHONY: help demo test test-container check bench bench-reuse bench-drills soak
 
 help:
 	@echo 'make demo    play the nine-second incident on a throwaway database and vault'
 	@echo 'make test    run every test, on real PostgreSQL and S3 servers'
 	@echo 'make test-container   build the container image from Debian packages, and back up with it'
 	@echo 'make check   formatting, lints and tests: what a change must pass'
-	@echo 'make bench   measure backup and restore; make bench-reuse: what later backups send'
+	@echo 'make bench   measure backup, restore and drill; make bench-reuse: what later backups send; make bench-drills: restores and drills alone'
 	@echo 'make soak    run the daemon for half an hour while its servers break, then restore every backup'
 	@echo 'On a fresh Debian 12 with Rust 1.95 each installs what it needs: see tests/support/setup.'
 
@@ -47,6 +47,11 @@ bench-reuse:
 	@tests/support/setup test
 	cargo build --release --locked
 	tests/bench/reuse
+
+bench-drills:
+	@tests/support/setup test
+	cargo build --release --locked
+	BENCH_WHAT=drills tests/bench/run
 
 soak:
 	@tests/support/setup test

@@ -9,9 +9,10 @@ row() { # name, words
 }
 
 target() { # words, value, at most
+  [ "$2" != unknown ] || return 0
   awk -v w="$1" -v v="$2" -v t="$3" 'BEGIN { printf "| %s | %.2f | <= %s | %s |\n", w, v, t, (v <= t ? "met" : "**MISSED**") }'
 }
-over() { awk -v a="$1" -v b="$2" 'BEGIN { print (b > 0 ? a / b : 999) }'; }
+over() { [ -n "$1" ] && [ -n "$2" ] && awk -v a="$1" -v b="$2" 'BEGIN { print (b > 0 ? a / b : 999) }' || echo unknown; }
 
 report() {
   local words wall=2 cpu=3 heavy
