@@ -90,8 +90,12 @@ fn ladder(source: &SourceHealth, now: Timestamp) -> String {
     let Ladder { sealed, confirmed, proven } = &source.rung;
     let rungs = Rung::ALL.into_iter().zip([sealed, confirmed, proven]);
     let known = rungs.filter(|(rung, _)| *rung != Rung::Proven || source.drills.is_some());
+    // A vault that no watcher looked into from here may have been confirmed elsewhere, or by hand.
+    let watched = source.vaults.iter().filter_map(|vault| vault.watched.as_ref());
+    let looked = watched.into_iter().any(|watched| watched.confirmed_at.is_some() || watched.unverified.is_some());
+    let none = |rung| if rung == Rung::Confirmed && !looked { "not known here" } else { "never" };
     let line = |(rung, step): (Rung, &Option<LadderStep>)| {
-        let age = step.as_ref().map_or("never".to_owned(), |step| relative(step.snapshot_at.min(now), now));
+        let age = step.as_ref().map_or(none(rung).to_owned(), |step| relative(step.snapshot_at.min(now), now));
         format!("{:<9} {age}", rung.word())
     };
     known.map(line).collect::<Vec<_>>().join("\n")
@@ -193,6 +197,9 @@ mod tests {
                                                                         confirmed 1h 0m ago";
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(squeezed(&plain(&text(&health))), squeezed(expected));
+        facts.vaults[0].watched = Some(VaultWatched::default());
+        let unwatched = plain(&text(&judge(at("2026-11-21T12:00:00Z"), &[facts.clone()])));
+        assert!(unwatched.contains("confirmed not known here"), "{unwatched}");
         facts.drills = Some(DrillFacts {
             expected_since: at("2026-11-21T11:00:00Z"),
             last: None,
