@@ -111,7 +111,7 @@ impl fmt::Display for Problem {
             }
             Self::DrillFailed { backup, differences } => {
                 let backup = backup.as_ref().map_or("the backup", |backup| backup.as_str());
-                write!(f, "{backup} does not restore as it was backed up: {}", shortened(differences))
+                write!(f, "{backup} failed its drill: {}", shortened(differences))
             }
             Self::DrillCouldNotRun { why, since } => {
                 write!(f, "no drill could run since {}: {why}", whole_second(*since))
