@@ -230,7 +230,7 @@ mod tests {
  app     overdue  1h 0m ago (30m 0s allowed)  1 (1 needed)  offsite lapses in 34d 3h             some-failed, 59m 0s ago  in 15m 0s
                                                             archive holds nothing good, FAILING
 overdue app: the recovery point is 1h 0m old, and 30m 0s is allowed
-      hint: `strongroom check` finds what is in its way; `strongroom history` says what became of each run.
+      hint: On the backup host `strongroom check` finds what is in its way, and `strongroom history` says what became of each run.
 failing app: nothing arrives in vault `archive`: denied
       hint: `strongroom check` asks the vault what is wrong.";
         assert_eq!(plain(&text(&health)), expected);

@@ -10,7 +10,8 @@ impl Problem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NeverBackedUp { .. } | Self::Overdue { .. } => {
-                "`strongroom check` finds what is in its way; `strongroom history` says what became of each run."
+                "On the backup host `strongroom check` finds what is in its way, and `strongroom history` says what became of \
+                 each run."
             }
             Self::Failing { .. } => "Mend the cause; `strongroom check` tells whether it is gone.",
             Self::VaultFailing { .. } => "`strongroom check` asks the vault what is wrong.",
