@@ -112,6 +112,19 @@ fn older_backups_are_proven_as_a_sample_and_by_name() {
 }
 
 #[test]
+fn a_report_that_is_kept_nowhere_says_so() {
+    let world = World::with_postgres(15);
+    world.psql("CREATE TABLE t (i int)");
+    world.backup();
+    world.strongroom.edit("restorer", |text| text.replace("deposit_reports = true\n", ""));
+    let told = "report: kept nowhere";
+    world.strongroom.run("restorer", &["drill"]).exits(0).says(told);
+    let folder = world.scratch.path().join("reports");
+    let ran = world.strongroom.run("restorer", &["drill", "--report", folder.to_str().unwrap()]).exits(0);
+    assert!(!ran.stdout.contains(told), "{}", ran.stdout);
+}
+
+#[test]
 fn the_report_is_signed_lies_beside_the_backups_and_is_the_same_everywhere() {
     let world = World::with_postgres(15);
     world.psql("CREATE TABLE t (i int)");

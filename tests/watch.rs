@@ -289,6 +289,7 @@ fn a_report_proves_a_backup_only_where_the_reporter_signed_it_for_that_very_dril
     put(&in_folder.join("forged"), "", passes(&theirs.sk, &ids[3]));
     let watch = start(&world.strongroom);
     watch.expect_log("is of no backup that was seen: it does not count");
+    watch.expect_log("is not signed with the key in `reports`: it does not count");
     expect("confirmed backup", || confirmed(&watch).as_ref() == Some(&backup));
     assert_eq!(metric(&watch, "strongroom_last_proven_timestamp_seconds{source='app'}"), 0.0);
 

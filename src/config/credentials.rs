@@ -17,6 +17,8 @@ enum BadCredentials {
     NotToml { line: usize },
     #[error("`{0}` is missing")]
     Missing(&'static str),
+    #[error("`{0}` is empty")]
+    Empty(&'static str),
     #[error("`{0}` is not a string")]
     NotText(&'static str),
     #[error("`expires_at` is not a time")]
@@ -70,6 +72,7 @@ fn parse(secret: &Secret) -> Result<S3Credentials, BadCredentials> {
 
 fn take(table: &mut DeTable, key: &'static str) -> Result<Option<String>, BadCredentials> {
     match table.remove(key).map(toml::Spanned::into_inner) {
+        Some(DeValue::String(text)) if text.trim().is_empty() => Err(BadCredentials::Empty(key)),
         Some(DeValue::String(text)) => Ok(Some(text.into_owned())),
         Some(_) => Err(BadCredentials::NotText(key)),
         None => Ok(None),

@@ -163,7 +163,7 @@ impl Default for DrillPlan {
             every: Some(SignedDuration::from_hours(24)),
             schedule: None,
             time_zone: jiff::tz::TimeZone::UTC,
-            sample: 0,
+            sample: 1,
             scratch_dir: None,
             disk_bytes_max: None,
             deadline: SignedDuration::from_hours(6),

@@ -47,10 +47,14 @@ impl Explain for ServeError {
     fn hint(&self) -> Option<String> {
         let Self::Bind { source, .. } = self else { return None };
         let hint = match source.kind() {
-            io::ErrorKind::AddrInUse => "Another program listens there: choose another port as `listen` in [daemon].",
-            io::ErrorKind::AddrNotAvailable => "This host has no such address: choose another as `listen` in [daemon].",
-            io::ErrorKind::PermissionDenied => "Choose a port of 1024 or above as `listen` in [daemon].",
-            _ => "Choose another address as `listen` in [daemon], or \"off\".",
+            io::ErrorKind::AddrInUse => {
+                "Another program listens there: choose another port as `listen` in [daemon] or [watch]."
+            }
+            io::ErrorKind::AddrNotAvailable => {
+                "This host has no such address: choose another as `listen` in [daemon] or [watch]."
+            }
+            io::ErrorKind::PermissionDenied => "Choose a port of 1024 or above as `listen` in [daemon] or [watch].",
+            _ => "Choose another address as `listen` in [daemon] or [watch], or \"off\".",
         };
         Some(hint.to_owned())
     }

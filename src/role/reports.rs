@@ -44,14 +44,14 @@ struct Filed {
 
 impl Inspector {
     /// The newest `limit` drills of `source` by the server's clock, without those that are `known`, as far as they are
-    /// authentic; the newest first.
+    /// authentic; the newest first. Beside them those drills whose reports are signed, and not so that they count.
     pub async fn reports(
         &self,
         source: &SourceName,
         key: &VerifyingKey,
         known: &BTreeSet<DrillId>,
         limit: usize,
-    ) -> Result<Vec<DrillReport>, RoleError> {
+    ) -> Result<(Vec<DrillReport>, Vec<DrillId>), RoleError> {
         let mut filed: BTreeMap<DrillId, Filed> = BTreeMap::new();
         for version in self.vault.versions(&layout::drills(source)).await?.into_iter().filter(|listed| !listed.marker) {
             match named(source, &version.key) {
@@ -62,11 +62,16 @@ impl Inspector {
         }
         let mut filed: Vec<_> = filed.into_iter().collect();
         filed.sort_by_key(|(_, filed)| Reverse(filed.reports.first().map(|version| version.last_modified)));
-        let mut reports = Vec::new();
+        let (mut reports, mut doubtful) = (Vec::new(), Vec::new());
         for (drill, filed) in filed.into_iter().take(limit).filter(|(drill, _)| !known.contains(drill)) {
-            reports.extend(self.authentic(source, &drill, key, &filed).await?);
+            match self.authentic(source, &drill, key, &filed).await? {
+                Some(report) => reports.push(report),
+                // A signature comes last: without one the report may be on its way.
+                None if !filed.signatures.is_empty() => doubtful.push(drill),
+                None => {}
+            }
         }
-        Ok(reports)
+        Ok((reports, doubtful))
     }
 
     async fn authentic(

@@ -71,8 +71,8 @@ impl Explain for VaultError {
                     .into(),
             ),
             Self::Denied { .. } => Some(
-                "Check the credential, and that its policy allows this below the vault's prefix: `init` wrote one \
-                     for each role in policies/."
+                "A bucket: check the credential, and that its policy allows this below the vault's prefix; `init` \
+                     wrote one for each role in policies/. A directory: run as a user who may."
                     .into(),
             ),
             _ => None,

@@ -59,7 +59,8 @@ impl Watcher {
             host: self.host.clone(),
         };
         let id = DrillId::new(now, (self.random)());
-        tracing::info!(%source, drill = %id, wanted = ?order.select, vault = restorer.inspector().vault(), "drill begins");
+        let wanted = format!("a backup{}", order.select.wanted());
+        tracing::info!(%source, drill = %id, wanted, vault = restorer.inspector().vault(), "drill begins");
         let (clock, desk) = (self.clock, Desk { keeping: Arc::clone(&drills.keeping), reporter });
         self.drill.spawn(async move {
             let progress = Progress::default();

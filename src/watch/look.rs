@@ -27,6 +27,8 @@ pub struct Looked {
     /// Those that are signed and were not known.
     in_vault: Vec<DrillReport>,
     in_folder: Vec<DrillReport>,
+    /// Drills in the vault whose reports somebody else signed.
+    doubtful: Vec<DrillId>,
 }
 
 /// What a look needs, and nothing of the watcher's.
@@ -45,12 +47,12 @@ struct Task {
 impl Task {
     async fn look(self) -> Looked {
         let key = (self.source.clone(), self.inspector.vault().to_owned());
-        let (mut in_vault, mut in_folder) = (Vec::new(), Vec::new());
+        let (mut in_vault, mut in_folder, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let mut confirmed =
             confirmed(&self.inspector, &self.source, self.depth, self.seen, self.deadline, self.clock).await;
         if let (Ok(looked), Some(reports)) = (&mut confirmed, &self.reports) {
             match proofs::in_vault(&self.inspector, &self.source, reports, &self.known).await {
-                Ok(found) => in_vault = found,
+                Ok(found) => (in_vault, doubtful) = found,
                 Err(why) => looked.unverified.push(format!("drill reports cannot be read: {why}")),
             }
             match proofs::in_folder(&self.source, reports, &self.known).await {
@@ -58,7 +60,7 @@ impl Task {
                 Err(why) => looked.unverified.push(format!("drill reports cannot be read: {why}")),
             }
         }
-        Looked { key, depth: self.depth, confirmed, in_vault, in_folder }
+        Looked { key, depth: self.depth, confirmed, in_vault, in_folder, doubtful }
     }
 }
 
@@ -119,12 +121,12 @@ impl Watcher {
             Err(error) => {
                 let Some(key) = self.looking.get(&error.id()).cloned() else { return };
                 let confirmed = Err(format!("it broke off by a defect of ours: {error}"));
-                let (in_vault, in_folder) = (Vec::new(), Vec::new());
-                (error.id(), Looked { key, depth: Depth::Newest, confirmed, in_vault, in_folder })
+                let (in_vault, in_folder, doubtful) = (Vec::new(), Vec::new(), Vec::new());
+                (error.id(), Looked { key, depth: Depth::Newest, confirmed, in_vault, in_folder, doubtful })
             }
         };
         self.looking.remove(&id);
-        let Looked { key, depth, confirmed, in_vault, in_folder } = looked;
+        let Looked { key, depth, confirmed, in_vault, in_folder, doubtful } = looked;
         self.looked.insert(key.clone());
         let whole = confirmed.as_ref().is_ok_and(|looked| looked.unverified.is_empty());
         self.agenda.ended(&key, whole, now);
@@ -151,6 +153,7 @@ impl Watcher {
             _ => tracing::debug!(%source, vault, backups = memory.backups.len(), ?depth, "looked"),
         }
         self.unwritten.backups.entry(key.clone()).or_default().extend(changed);
+        self.doubt(&key, doubtful);
         self.take_reports(&charge, Some(&key), in_vault);
         self.take_reports(&charge, None, in_folder);
         self.prove(&charge);

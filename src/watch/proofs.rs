@@ -30,7 +30,7 @@ pub async fn in_vault(
     source: &SourceName,
     reports: &Reports,
     known: &BTreeSet<DrillId>,
-) -> Result<Vec<DrillReport>, String> {
+) -> Result<(Vec<DrillReport>, Vec<DrillId>), String> {
     let reading = inspector.reports(source, &reports.key, known, NEWEST);
     match tokio::time::timeout(WITHIN, reading).await {
         Ok(read) => read.map_err(|error| with_causes(&error)),
@@ -103,6 +103,15 @@ impl Watcher {
             } else if self.strangers.insert(report.drill.clone()) {
                 let (source, drill) = (&report.source, &report.drill);
                 tracing::warn!(%source, %drill, "a drill's report is signed, and is of no backup that was seen: it does not count");
+            }
+        }
+    }
+
+    /// Says once of each report that somebody signed, and not with the key that was given for reports.
+    pub(super) fn doubt(&mut self, (source, vault): &Key, drills: Vec<DrillId>) {
+        for drill in drills {
+            if self.strangers.insert(drill.clone()) {
+                tracing::warn!(%source, vault, %drill, "a drill's report is not signed with the key in `reports`: it does not count");
             }
         }
     }

@@ -70,7 +70,7 @@ init() { # name, options: a folder of configurations, with two workers and the k
   "$STRONGROOM" init "$config" --yes --term 1d --source "shop=postgres://strongroom@/shop?host=$PG" "$@" >/dev/null
   printf 'workers = 2\nclient_path = ["%s"]\n' "$BIN" >>"$config/depositor.toml"
   printf 'client_path = ["%s"]\n' "$BIN" >>"$config/restorer.toml"
-  for role in depositor inspector restorer; do
+  for role in depositor inspector restorer reporter; do
     [ ! -e "$config/keys/$role.toml" ] || printf 'access_key_id = "%s"\nsecret_access_key = "%s"\n' "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" >"$config/keys/$role.toml"
   done
 }

@@ -182,7 +182,7 @@ class Strongroom:
         urls = [f"{source.name}=postgres://strongroom@/{source.name}?host={source.server.dir}" for source in sources]
         options = [f"--source={url}" for url in urls] + ["--vault=offsite=s3://vault/strongroom", f"--vault=local=file://{work}/vault"]
         output(program, "init", self.config, "--yes", "--term=1d", f"--endpoint=http://127.0.0.1:{gateway.port}", *options)
-        for role in ("depositor", "inspector", "restorer"):
+        for role in ("depositor", "inspector", "restorer", "reporter"):
             keys = f'access_key_id = "{gateway.key_id}"\nsecret_access_key = "{gateway.secret}"\n'
             (self.config / "keys" / f"{role}.toml").write_text(keys)
         self.write_depositor(recovery_point_s=1800)

@@ -155,7 +155,7 @@ impl<'a> Bucket<'a> {
         let options = ["--source", &source, "--vault", &vault, "--endpoint", &endpoint, "--term", "35d"];
         let folder = world.scratch.path().join(format!("strongroom-{bucket}"));
         let this = Self { world, strongroom: Installation::new(&folder, &options, &world.postgres.programs) };
-        for role in ["depositor", "inspector", "restorer"] {
+        for role in ["depositor", "inspector", "restorer", "reporter"] {
             this.fill_in(role, keys);
         }
         this

@@ -7,7 +7,8 @@ use super::{
 use crate::config::{Place, Role};
 
 const RESTORERS_DRILL: &str = "\
-# `strongroom watch` with this file restores the newest backup into a scratch server of its own, and says how that went.
+# `strongroom watch` with this file restores the newest backup, and an older one
+# chosen at random, into a scratch server of its own, and says how that went.
 [drill]
 every = \"1d\"
 
@@ -61,7 +62,7 @@ fn head(role: Role) -> &'static str {
         }
         Role::Restorer => {
             "# Strongroom, the restorer's configuration: for the drill host, and for a human in an incident.\n\
-             # It reads backups, and writes nothing to any vault. It belongs on no host that runs the depositor.\n\
+             # It reads backups, and writes nothing to any vault but reports of drills. It belongs on no host that runs the depositor.\n\
              # Relative paths are relative to this file's folder.\n"
         }
     }
@@ -98,6 +99,7 @@ fn keys(role: Role) -> &'static str {
              # write { file = \"recovery.key\" } instead (chmod 600); take it away again afterwards.\n\
              identity = { file = \"keys/drill.key\" }\n\
              # Signs drill reports, so that the inspector knows them for ours. It opens nothing and seals no backup.\n\
+             # A restore needs neither this nor `report_credentials`: where their files are missing, take the lines out.\n\
              report = { file = \"keys/report.key\" }\n"
         }
     }
@@ -117,8 +119,10 @@ fn vault(role: Role, vault: &NewVault, answers: &Answers) -> String {
         lines.push(format!("credentials = {{ file = {file} }}"));
         if role == Role::Restorer {
             let reporter = quoted(&answers.credentials_file(REPORTER, vault));
-            lines.push("# Another one that may only put drill reports there, with policies/reporter.json:".to_owned());
-            lines.push(format!("# report_credentials = {{ file = {reporter} }}"));
+            lines.push(
+                "# Another one that may only put drill reports there, where the inspector finds them.".to_owned(),
+            );
+            lines.push(format!("report_credentials = {{ file = {reporter} }}"));
         }
     } else if role == Role::Restorer {
         lines.push("# Drill reports are put beside the backups, where the inspector finds them.".to_owned());

@@ -97,7 +97,7 @@ fn a_bucket_loads_once_its_blanks_are_filled_in() {
 
     let blank = load(&dir, Role::Depositor).err().unwrap().to_string();
     assert_eq!(blank.matches("it is not filled in yet").count(), 2, "{blank}");
-    for file in ["app.password", "depositor.toml", "inspector.toml", "restorer.toml"] {
+    for file in ["app.password", "depositor.toml", "inspector.toml", "restorer.toml", "reporter.toml"] {
         let path = dir.join("keys").join(file);
         fs::write(&path, fs::read_to_string(&path).unwrap().replace(BLANK, "filled-in")).unwrap();
     }
@@ -175,7 +175,7 @@ fn policies_allow_a_role_its_own_verbs_and_nobody_a_deletion() {
         "report = { file = \"keys/report.key\" }",
         "[drill]",
         "every = \"1d\"",
-        "# report_credentials = { file = \"keys/reporter-other.toml\" }",
+        "report_credentials = { file = \"keys/reporter-other.toml\" }",
         "deposit_reports = true",
     ] {
         assert!(configured("restorer").contains(line), "{line}");

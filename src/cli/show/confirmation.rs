@@ -6,7 +6,7 @@ use crate::{
     cli::Failure,
     clock::{spoken, whole_second},
     confirm::{Confirmation, Judged, Verdict},
-    finding::{Finding, Gravity},
+    finding::Gravity,
 };
 use comfy_table::{CellAlignment, Table};
 use owo_colors::OwoColorize;
@@ -105,17 +105,18 @@ fn verdict(verdict: Verdict) -> &'static str {
 fn findings(confirmation: &Confirmation) -> String {
     let mut text = String::new();
     for of_a_kind in confirmation.findings.chunk_by(|a, b| a.kind == b.kind) {
-        for Finding { object, what, .. } in of_a_kind {
-            let kind = of_a_kind[0].kind;
-            let gravity = gravity(kind.gravity());
-            text += &format!("{gravity} {} in {}: {object} {what}\n", confirmation.source, confirmation.vault);
+        for finding in of_a_kind {
+            let Confirmation { source, vault, .. } = confirmation;
+            // Its name comes whole, as `accepted` wants it.
+            text +=
+                &format!("{} {source} in {vault}: {}: {}\n", gravity(finding.gravity()), finding.name(), finding.what);
         }
         let kind = of_a_kind[0].kind;
         text += &format!("      {}: {}\n      hint: {}\n", kind.word(), kind.means(), kind.mend());
     }
     let accepted = confirmation.accepted.iter();
     text.extend(
-        accepted.map(|finding| format!("accepted in {}: {}, {}\n", confirmation.vault, finding.name(), finding.what)),
+        accepted.map(|finding| format!("accepted in {}: {}: {}\n", confirmation.vault, finding.name(), finding.what)),
     );
     text
 }

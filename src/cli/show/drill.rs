@@ -60,6 +60,10 @@ fn text(report: &DrillReport, kept: &Kept) -> String {
         let until = until.map_or("not locked".to_owned(), |until| format!("locked until {}", whole_second(until)));
         format!("  report, {signed}: deposited in {vault}, {until}\n")
     }));
+    if kept.folder.is_none() && kept.deposited.is_none() {
+        text += "  report: kept nowhere, so nobody else knows; --report DIR writes it, and the vault's `report_credentials` \
+                 (`deposit_reports` for a directory) put it beside the backups\n";
+    }
     text
 }
 

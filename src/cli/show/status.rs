@@ -90,8 +90,12 @@ fn ladder(source: &SourceHealth, now: Timestamp) -> String {
     let Ladder { sealed, confirmed, proven } = &source.rung;
     let rungs = Rung::ALL.into_iter().zip([sealed, confirmed, proven]);
     let known = rungs.filter(|(rung, _)| *rung != Rung::Proven || source.drills.is_some());
+    // A vault that no watcher looked into from here may have been confirmed elsewhere, or by hand.
+    let watched = source.vaults.iter().filter_map(|vault| vault.watched.as_ref());
+    let looked = watched.into_iter().any(|watched| watched.confirmed_at.is_some() || watched.unverified.is_some());
+    let none = |rung| if rung == Rung::Confirmed && !looked { "not known here" } else { "never" };
     let line = |(rung, step): (Rung, &Option<LadderStep>)| {
-        let age = step.as_ref().map_or("never".to_owned(), |step| relative(step.snapshot_at.min(now), now));
+        let age = step.as_ref().map_or(none(rung).to_owned(), |step| relative(step.snapshot_at.min(now), now));
         format!("{:<9} {age}", rung.word())
     };
     known.map(line).collect::<Vec<_>>().join("\n")
@@ -193,6 +197,9 @@ mod tests {
                                                                         confirmed 1h 0m ago";
         let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(squeezed(&plain(&text(&health))), squeezed(expected));
+        facts.vaults[0].watched = Some(VaultWatched::default());
+        let unwatched = plain(&text(&judge(at("2026-11-21T12:00:00Z"), &[facts.clone()])));
+        assert!(unwatched.contains("confirmed not known here"), "{unwatched}");
         facts.drills = Some(DrillFacts {
             expected_since: at("2026-11-21T11:00:00Z"),
             last: None,
@@ -223,7 +230,7 @@ mod tests {
  app     overdue  1h 0m ago (30m 0s allowed)  1 (1 needed)  offsite lapses in 34d 3h             some-failed, 59m 0s ago  in 15m 0s
                                                             archive holds nothing good, FAILING
 overdue app: the recovery point is 1h 0m old, and 30m 0s is allowed
-      hint: `strongroom check` finds what is in its way; `strongroom history` says what became of each run.
+      hint: On the backup host `strongroom check` finds what is in its way, and `strongroom history` says what became of each run.
 failing app: nothing arrives in vault `archive`: denied
       hint: `strongroom check` asks the vault what is wrong.";
         assert_eq!(plain(&text(&health)), expected);

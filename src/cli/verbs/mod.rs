@@ -66,9 +66,10 @@ impl Explain for VerbError {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::WrongRole { wanted, .. } => Some(format!(
-                "Give that one with -c; no host needs both. A depositor cannot read, on purpose ({wanted})."
-            )),
+            Self::WrongRole { found, wanted, .. } => {
+                let why = if *found == Role::Depositor { " The depositor cannot read, on purpose." } else { "" };
+                Some(format!("Give the configuration of the {wanted} with -c: no host needs two.{why}"))
+            }
             Self::NothingProven(_) => Some(
                 "`strongroom drill` proves one; reports are read out of the vault with `keys.report`, and of this host.".into(),
             ),

@@ -90,7 +90,8 @@ pub async fn select(
     }
     let mut known = Vec::new();
     if let Some(key) = reports {
-        known.extend(inspector.reports(source, key, &BTreeSet::new(), REPORTS_READ).await?);
+        let (reports, _doubtful) = inspector.reports(source, key, &BTreeSet::new(), REPORTS_READ).await?;
+        known.extend(reports);
     }
     // Drills of this very host, whose reports need not be in the vault.
     if let Some(catalog) = Catalog::open_read_only(state_dir).await? {

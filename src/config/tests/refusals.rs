@@ -98,6 +98,7 @@ fn credentials_are_read_strictly_and_not_repeated() {
     for (file, fact) in [
         ("hunter2", "line 1 is not TOML"),
         ("access_key_id = \"hunter2\"", "`secret_access_key` is missing"),
+        ("access_key_id = \"\"\nsecret_access_key = \"hunter2\"", "`access_key_id` is empty"),
         ("access_key_id = \"a\"\nsecret_access_key = 5", "`secret_access_key` is not a string"),
         ("access_key_id = \"a\"\nsecret_access_key = \"b\"\nhunter2 = 1", "line 3 holds an unknown key"),
         ("access_key_id = \"FILL-IN\"\nsecret_access_key = \"hunter2\"", "it is not filled in yet"),

@@ -178,6 +178,17 @@ fn a_watch_that_cannot_be_meant_is_refused() {
 }
 
 #[test]
+fn drills_are_daily_and_take_an_older_backup_along_unless_told_otherwise() {
+    let load =
+        |lines: &str| folder().load(&format!("{RESTORER}{lines}")).unwrap_or_else(|error| panic!("{error}")).drill;
+    for lines in ["", "[drill]\n"] {
+        let plan = load(lines);
+        assert_eq!((plan.every, plan.sample), (Some(SignedDuration::from_hours(24)), 1));
+    }
+    assert_eq!(load("[drill]\nsample = 0\n").sample, 0);
+}
+
+#[test]
 fn an_inspector_may_know_who_signs_reports() {
     let keys = |lines: &str| inspector().replace("[keys]", &format!("[keys]\n{lines}"));
     let reports = |text: &str| match folder().load(text).unwrap_or_else(|error| panic!("{error}")).keys {

@@ -10,7 +10,8 @@ impl Problem {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NeverBackedUp { .. } | Self::Overdue { .. } => {
-                "`strongroom check` finds what is in its way; `strongroom history` says what became of each run."
+                "On the backup host `strongroom check` finds what is in its way, and `strongroom history` says what became of \
+                 each run."
             }
             Self::Failing { .. } => "Mend the cause; `strongroom check` tells whether it is gone.",
             Self::VaultFailing { .. } => "`strongroom check` asks the vault what is wrong.",
@@ -111,7 +112,7 @@ impl fmt::Display for Problem {
             }
             Self::DrillFailed { backup, differences } => {
                 let backup = backup.as_ref().map_or("the backup", |backup| backup.as_str());
-                write!(f, "{backup} does not restore as it was backed up: {}", shortened(differences))
+                write!(f, "{backup} failed its drill: {}", shortened(differences))
             }
             Self::DrillCouldNotRun { why, since } => {
                 write!(f, "no drill could run since {}: {why}", whole_second(*since))

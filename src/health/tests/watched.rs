@@ -197,7 +197,7 @@ fn a_drill_that_failed_leaves_a_source_unprotected_and_says_what_differs() {
     });
     assert_eq!(line(facts.clone()), "unprotected 10m 0s 2/2: drill-failed");
     let says = judged(facts).problems[0].to_string();
-    assert!(says.ends_with("-01020304 does not restore as it was backed up: table `t` has 1 row less"), "{says}");
+    assert!(says.ends_with("-01020304 failed its drill: table `t` has 1 row less"), "{says}");
 }
 
 #[test]
