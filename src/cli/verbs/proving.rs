@@ -5,7 +5,7 @@ use crate::{
     cli::{Failure, arguments::DrillOptions, bar, show},
     config::{DrillPlan, Keys, Plan, SourcePlan},
     drill::{self, Keeping, Limits},
-    failure::Kind,
+    failure::{Explain, Kind},
     keyring::Identities,
     layout::DrillId,
     progress::Progress,
@@ -30,6 +30,7 @@ impl Door {
         let keeping = Keeping { signing: report, folder: options.report.clone() };
         let jobs = reading::jobs(options.jobs)?;
         let mut outcomes = Vec::new();
+        let mut unkept = None;
         for source in chosen(&sources, options.source.as_slice())? {
             let vault = reading::vault_index(&vaults, source, options.vault.as_deref())?;
             let restorer = Restorer::open(&vaults[vault], verifying.clone(), Arc::clone(&identities), self.clock)?;
@@ -46,12 +47,17 @@ impl Door {
                 let (kept, failure) = drill::keep(&report, &keeping, reporter.as_ref()).await;
                 show::drill(&report, &kept, self.json)?;
                 outcomes.push(report.outcome);
+                // What is left to drill is drilled, and a backup that does not restore is worse than a report that is lost.
                 if let Some(failure) = failure {
-                    return Err(failure.into());
+                    unkept.get_or_insert(failure.kind() as u8);
+                    show::failure(&failure.into(), self.json);
                 }
             }
         }
-        Ok(exit_code(&outcomes))
+        Ok(match exit_code(&outcomes) {
+            0 => unkept.unwrap_or(0),
+            code => code,
+        })
     }
 
     async fn drill_once(&self, restorer: &Restorer, order: &drill::Order) -> DrillReport {
