@@ -66,6 +66,8 @@ pub struct Prepared {
     opened: Opened,
     target: Target,
     head: Head,
+    /// The archive brings functions: building an index or filling a view may run them, and they may write anywhere.
+    brings_code: bool,
     choice: Option<Choice>,
     findings: Vec<Finding>,
 }
@@ -95,7 +97,8 @@ pub async fn prepare_opened(
         [] => None,
         tables => Some(postgres::choose(&opened.closed, &toc, tables)?),
     };
-    Ok(Prepared { opened, target, head, choice, findings })
+    let brings_code = toc.brings_code();
+    Ok(Prepared { opened, target, head, brings_code, choice, findings })
 }
 
 /// Who asks for the newest wants the data back: a backup in which it looks wiped must be asked for by its id.
@@ -242,13 +245,19 @@ async fn take(
         Step::Schema => run_section(prepared, Section::PreData, order.jobs).await,
         Step::Rows => load_rows(restorer, order, prepared, progress).await,
         Step::Residue => stream_archive(restorer, prepared).await,
-        // Nothing in this section changes a row, and building indexes rarely keeps every core busy to its end: so
-        // tables are read back meanwhile. Each COPY holds one table's lock at a time, which cannot deadlock.
+        // PostgreSQL's own code changes no row in this section, and building indexes rarely keeps every core busy to its
+        // end: so tables are read back meanwhile. Each COPY holds one table's lock at a time, which cannot deadlock.
+        // Code of the backup's own may change any row until the last view is filled: then they are read back after it.
         Step::Indexes => {
             let indexes = run_section(prepared, Section::PostData, order.jobs);
             let alone: Vec<&Table> = prepared.tables().into_iter().filter(|table| !table.in_archive).collect();
-            tokio::try_join!(indexes, compare_tables(order, prepared, &alone, progress))?;
-            Ok(())
+            let comparing = compare_tables(order, prepared, &alone, progress);
+            if prepared.brings_code {
+                indexes.await?;
+                comparing.await
+            } else {
+                tokio::try_join!(indexes, comparing).map(|((), ())| ())
+            }
         }
         Step::Properties if prepared.choice.is_some() => Ok(()),
         Step::Properties => Ok(prepared.target.apply_properties(&prepared.opened.closed.database).await?),

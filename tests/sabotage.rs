@@ -338,6 +338,15 @@ fn a_forged_chain_is_found_by_its_numbers_and_times() {
         let (_, confirmed, _) = forged(&sabotaged, change);
         assert!(confirmed.code == 13 && kinds(&confirmed).contains(kind), "{lie}: {confirmed:?}");
     }
+    // Its own word is not enough for a backup to have lapsed, and so to be judged no more.
+    let (_, confirmed, _) = forged(&sabotaged, |loot| {
+        loot.open["locked_until"] = "2026-01-01T00:00:00Z".into();
+        for receipt in loot.open["segments"].as_array_mut().unwrap() {
+            receipt["locked_until"] = "2026-01-01T00:00:00Z".into();
+        }
+        loot.open["chain"]["sequence"] = 9.into();
+    });
+    assert!(confirmed.code == 13 && kinds(&confirmed).contains("sequence-gap"), "lapsed: {confirmed:?}");
     // The same key, another number: two that follow one.
     let (_, confirmed, _) = forged(&sabotaged, |loot| {
         loot.open["chain"]["previous"]["backup"] = Value::from(loot.open["backup"].as_str().unwrap());

@@ -109,7 +109,7 @@ impl Census {
         self.by_md5 &= sealed.listed_by_md5;
         // Where nothing is locked, a term is what was promised all the same.
         let lapses_at = manifest.locked_until.unwrap_or_else(|| inspector.term().ends(manifest.started_at));
-        let lapsed = lapses_at <= self.now;
+        let lapsed = lapses_at.max(earliest_lapse(sealed)) <= self.now;
         let own = Lock { mode: manifest.lock, until: None };
         let mut needs = vec![
             self.object(&layout::manifest(&manifest.source, &manifest.backup), &sealed.manifest_version, None, own),
@@ -315,6 +315,14 @@ impl Counted {
         }
         self.judged
     }
+}
+
+/// A thief's manifest may say that its lock is over, and so is nothing to judge. By the server's clock it was put when it
+/// was put: half of its term has to be over since, in which a dump ends and segments that lie there already are referred
+/// to.
+fn earliest_lapse(sealed: &Sealed) -> Timestamp {
+    let term = sealed.manifest.term;
+    term.ends(sealed.sealed_at) - term.span() / 2
 }
 
 /// What a listing says against an object.

@@ -16,6 +16,8 @@ use std::time::Duration;
 const ROOM_AT_LEAST: u64 = 64 << 20;
 /// A server that dies takes its sessions along first: so long is waited for its own account of it.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+/// A server that is gone, or holds on, keeps nobody for ever.
+const DROPPED_WITHIN: Duration = Duration::from_secs(120);
 
 pub enum Place {
     Scratch(Box<ScratchServer>),
@@ -34,6 +36,7 @@ impl Place {
         if let Some(server) = &order.to {
             let version = postgres::version_at(server).await?;
             let database = format!("strongroom_drill_{}", drill.as_str().rsplit('-').next().unwrap_or_default());
+            insist_on_none(server, &names(&database)).await?;
             return Ok(Self::Given { server: server.clone(), database, version });
         }
         let settings = ScratchSettings {
@@ -69,7 +72,8 @@ impl Place {
 
     /// Another database, for definitions alone.
     pub fn twin(&self, of: &Address) -> Address {
-        of.with_database(&format!("{}_twin", of.database))
+        let [_, twin] = names(&of.database);
+        of.with_database(&twin)
     }
 
     /// How to restore here. A scratch server is given the backup's roles; on one that was given nothing is made
@@ -119,11 +123,31 @@ impl Place {
         match self {
             Self::Scratch(server) => server.stop().await.err().map(|error| crate::failure::with_causes(&error)),
             Self::Given { server, database, .. } => {
-                let both = [database.clone(), format!("{database}_twin")];
-                let dropped = postgres::drop_databases(&server, &both).await;
-                dropped.err().map(|error| format!("database {database} is still there: {error}"))
+                let ours = names(&database);
+                let dropping = postgres::drop_databases(&server, &ours);
+                let why = match tokio::time::timeout(DROPPED_WITHIN, dropping).await {
+                    Ok(dropped) => dropped.err()?.to_string(),
+                    Err(_elapsed) => "the server does not answer".to_owned(),
+                };
+                Some(format!("database {database} is still there: {why}"))
             }
         }
+    }
+}
+
+/// A drill's own databases on a server that was given.
+fn names(database: &str) -> [String; 2] {
+    [database.to_owned(), format!("{database}_twin")]
+}
+
+/// What is dropped at the end must be what was made here.
+async fn insist_on_none(server: &Address, databases: &[String]) -> Result<(), Stop> {
+    match postgres::present_databases(server, databases).await?.first() {
+        None => Ok(()),
+        Some(database) => Err(Stop::CouldNotRun {
+            reason: format!("the server has a database `{database}`, which this drill did not make"),
+            hint: Some("Drill again: each drill has a name of its own.".into()),
+        }),
     }
 }
 
@@ -132,4 +156,45 @@ pub async fn twin(of: &Target, address: Address, closed: &Closed) -> Result<Targ
     let twin = Target::inspect(&address, 0, of.ownership.clone(), &[], Some(of.clients.clone())).await?;
     twin.begin(&closed.database).await?;
     Ok(twin)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drill::Sandbox;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[tokio::test]
+    async fn a_drill_never_takes_or_drops_a_database_that_it_did_not_make() {
+        let place = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(place.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        let scratch_dir = place.path().join("scratch");
+        let settings = ScratchSettings { scratch_dir, disk_bytes_max: None, sandbox: Sandbox::Auto, jobs: 1 };
+        let server = ScratchServer::start(&settings, 15, &[], 0).await.unwrap();
+        let address = server.address("postgres");
+        let ours = names("strongroom_drill_5f2a9c01");
+        assert_eq!(insist_on_none(&address, &ours).await, Ok(()));
+        for database in &ours {
+            let (at, clients) = (address.with_database(database), Some(server.clients()));
+            let ownership = Ownership { no_owner: true, ..Ownership::default() };
+            let somebodys = Target::inspect(&at, 15, ownership, &[], clients).await.unwrap();
+            let like = crate::manifest::Database {
+                name: database.clone(),
+                owner: "postgres".into(),
+                encoding: "UTF8".into(),
+                collate: "C".into(),
+                ctype: "C".into(),
+                provider: "libc".into(),
+                locale: None,
+                connection_limit: -1,
+                comment: None,
+                settings: Vec::new(),
+                grants: Vec::new(),
+            };
+            somebodys.begin(&like).await.unwrap();
+            let Err(Stop::CouldNotRun { reason, .. }) = insist_on_none(&address, &ours).await else { panic!("taken") };
+            assert_eq!(reason, format!("the server has a database `{database}`, which this drill did not make"));
+            postgres::drop_databases(&address, std::slice::from_ref(database)).await.unwrap();
+        }
+    }
 }

@@ -176,8 +176,11 @@ impl Memory {
         newest(self.there().filter(|known| known.standing == Seen::Confirmed))
     }
 
-    pub fn knows(&self, manifest: &Blake3) -> bool {
-        self.backups.values().any(|known| known.manifest == *manifest)
+    /// Is it of a backup that was seen here, and does it say of it what its manifest says? Who signs reports could say
+    /// of an old one that its data is of tomorrow, and it would be proven for ever.
+    pub fn fits(&self, report: &DrillReport) -> bool {
+        let Some(known) = report.backup.as_ref().and_then(|backup| self.backups.get(backup)) else { return false };
+        report.manifest == Some(known.manifest) && report.snapshot_at == Some(known.sighting.snapshot_at)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Charge, Reports, Watcher, agenda::Key, orders::REPORTS_KEPT};
 use crate::{
-    clock::spoken,
+    clock::{SignedDuration, spoken},
     failure::with_causes,
     layout::{DrillId, SourceName},
     proof::{DrillOutcome, DrillReport},
@@ -24,6 +24,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 const DEPTH_MAX: usize = 3;
 const FILES_MAX: usize = 10_000;
 const REPORT_BYTES_MAX: u64 = 16 << 20;
+/// Clocks of two hosts may differ so much. What ended later than now would be the last for ever.
+const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 pub async fn in_vault(
     inspector: &Inspector,
@@ -92,17 +94,18 @@ fn signed_files(folder: &Path) -> io::Result<Vec<(std::time::SystemTime, PathBuf
 impl Watcher {
     /// Takes in reports that are signed, as far as they speak of a backup that was seen: in the vault `of`, or in any.
     pub(super) fn take_reports(&mut self, charge: &Charge, of: Option<&Key>, reports: Vec<DrillReport>) {
+        let now = self.clock.now();
         for report in reports {
-            let here = self.memories.iter().filter(|(key, _)| of.map_or(key.0 == charge.source, |of| *key == of));
+            let mut here = self.memories.iter().filter(|(key, _)| of.map_or(key.0 == charge.source, |of| *key == of));
             let known = match &report.manifest {
-                Some(manifest) => here.into_iter().any(|(_, (_, memory))| memory.knows(manifest)),
+                Some(_) => here.any(|(_, (_, memory))| memory.fits(&report)),
                 None => report.outcome != DrillOutcome::Passed,
             };
-            if known {
+            if known && report.ended_at <= now + AHEAD_MAX {
                 self.keep(report);
             } else if self.strangers.insert(report.drill.clone()) {
                 let (source, drill) = (&report.source, &report.drill);
-                tracing::warn!(%source, %drill, "a drill's report is signed, and is of no backup that was seen: it does not count");
+                tracing::warn!(%source, %drill, "a drill's report is signed, and is of no backup that was seen, or of another time: it does not count");
             }
         }
     }

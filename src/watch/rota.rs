@@ -92,8 +92,9 @@ impl Rota {
             return None;
         }
         // A time that no period can have meant is a clock's that has gone back.
-        if let When::Every(every) = self.timing.when {
-            self.entries.values_mut().for_each(|entry| entry.next_at = entry.next_at.map(|at| at.min(now + every)));
+        if let Some(latest) = self.timing.when.after(now) {
+            let due = self.entries.values_mut().filter_map(|entry| entry.next_at.as_mut());
+            due.for_each(|at| *at = (*at).min(latest));
         }
         let due = self
             .entries

@@ -54,8 +54,9 @@ impl Door {
                 let (kept, failure) = drill::keep(&report, &keeping, reporter.as_ref()).await;
                 show::drill(&report, &kept, self.json)?;
                 outcomes.push(report.outcome);
+                // What is left to drill is drilled, and a backup that does not restore is worse than a report that is lost.
                 if let Some(failure) = failure {
-                    unkept = Some(failure.kind() as u8);
+                    unkept.get_or_insert(failure.kind() as u8);
                     show::failure(&failure.into(), self.json);
                 }
             }

@@ -16,6 +16,15 @@ pub async fn missing_roles(server: &Address, roles: &[String]) -> Result<Vec<Str
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
+/// Which of `databases` the server has.
+pub async fn present_databases(server: &Address, databases: &[String]) -> Result<Vec<String>, PostgresError> {
+    const PRESENT: &str = "SELECT datname::text FROM pg_database WHERE datname = ANY($1::text[]) ORDER BY 1";
+    let session = connect(server, None).await?;
+    let rows =
+        session.client.query(PRESENT, &[&databases]).await.map_err(PostgresError::query("asking for databases"))?;
+    Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
 /// A subscription keeps its database from being dropped; without its slot's name nothing is asked of its publisher.
 const SUBSCRIPTIONS: &str = "SELECT quote_ident(subname) FROM pg_subscription
     WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())";

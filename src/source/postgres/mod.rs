@@ -31,7 +31,7 @@ pub use compare::{Difference, compare};
 pub use connect::text_encoding;
 pub use dump::{Dumped, dump, look};
 pub use error::PostgresError;
-pub use given::{drop_databases, missing_roles, version_at};
+pub use given::{drop_databases, missing_roles, present_databases, version_at};
 pub use load::{Segments, load};
 pub use scratch::{ScratchServer, ScratchSettings};
 pub use tables::qualified;

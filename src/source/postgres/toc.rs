@@ -118,6 +118,13 @@ fn read_setvals(text: &str) -> Vec<Sequence> {
 }
 
 impl Toc {
+    /// Does the archive define functions, or bring an extension's? What else it defines runs PostgreSQL's own alone, and
+    /// of those none writes to a table.
+    pub fn brings_code(&self) -> bool {
+        const CODE: [&str; 4] = ["FUNCTION", "PROCEDURE", "AGGREGATE", "EXTENSION"];
+        self.entries.iter().any(|entry| CODE.iter().any(|kind| entry.is(kind)))
+    }
+
     /// Lines are `ID; TABLEOID OID TEXT`, comments begin with `;`, and `;\tdepends on: ID ID` follows its entry.
     fn read(text: &str) -> Self {
         let mut entries: Vec<Entry> = Vec::new();

@@ -218,5 +218,20 @@ fn a_report_proves_the_backup_whose_manifest_it_names_and_no_other() {
     assert_eq!(memory.prove(&reports), [id(1)].into());
     assert_eq!(memory.backups[&id(1)].sighting.proven_at, Some(at(10)));
     assert_eq!(memory.prove(&reports), BTreeSet::new());
-    assert!(memory.knows(&Blake3([0; 32])) && !memory.knows(&Blake3([77; 32])));
+}
+
+#[test]
+fn a_report_that_says_another_time_or_backup_than_the_manifest_does_not_count() {
+    let mut memory = Memory::default();
+    take(&mut memory, &looked(9, vec![judged(1, Verdict::Confirmed), judged(0, Verdict::Confirmed)]));
+    let of = |manifest: u8, backup: i64, snapshot: i64| DrillReport {
+        backup: Some(id(backup)),
+        snapshot_at: Some(at(snapshot)),
+        ..passed(Blake3([manifest; 32]), 10)
+    };
+    assert!(memory.fits(&of(1, 1, 1)) && memory.fits(&of(0, 0, 0)));
+    for (manifest, backup, snapshot) in [(1, 1, 90_000), (0, 0, 1), (0, 1, 1), (1, 0, 0), (77, 1, 1), (77, 77, 77)] {
+        assert!(!memory.fits(&of(manifest, backup, snapshot)), "{manifest} {backup} {snapshot}");
+    }
+    assert!(!memory.fits(&DrillReport { snapshot_at: None, ..of(1, 1, 1) }));
 }

@@ -59,6 +59,16 @@ fn a_schedule_is_kept_on_its_own_clock() {
 }
 
 #[test]
+fn a_clock_that_was_a_year_ahead_keeps_no_schedule_from_its_next_time() {
+    let schedule = "30 3 * * *".parse().unwrap();
+    let when = When::Schedule { schedule, zone: TimeZone::UTC };
+    let mut rota = rota(DrillTiming { when, sample: 0 }, &[("app", Some(at(365 * DAY)))]);
+    assert_eq!(tick(&mut rota, 0), None);
+    assert_eq!(rota.next_at(&source("app")), Some("2026-11-22T03:30:00Z".parse().unwrap()));
+    assert_eq!(tick(&mut rota, 15 * 60 + 30), Some(Pick::Newest));
+}
+
+#[test]
 fn without_a_backup_nothing_is_drilled() {
     let mut rota = rota(daily(1), &[("app", None)]);
     assert_eq!(rota.tick(at(0), |_| false), None);

@@ -147,7 +147,12 @@ fn make(scratch_dir: &Path, user: Option<&User>) -> Result<Folder, ScratchError>
 
 fn furnish(path: &Path, user: Option<&User>) -> Result<Folder, ScratchError> {
     let making = || machine("making", path);
-    fs::set_permissions(path, fs::Permissions::from_mode(0o711)).map_err(making())?;
+    // Nobody else of this host comes in, whatever the server opens to them: a program of its own making would run there
+    // with its user's rights.
+    if let Some(user) = user {
+        chown(path, None, Some(user.gid)).map_err(making())?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o710)).map_err(making())?;
+    }
     let lock = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path.join("lock")).map_err(making())?;
     flock(&lock, FlockOperation::NonBlockingLockExclusive).map_err(|error| making()(error.into()))?;
     for name in ["data", "srv"] {

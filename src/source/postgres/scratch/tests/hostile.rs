@@ -168,3 +168,19 @@ async fn a_client_reads_the_pass_file_that_is_its_own_and_no_other_memory() {
     let said = String::from_utf8(said).unwrap();
     assert!(said.starts_with("*:*:*:*:hush\n600\n") && !said.contains(SECRET), "{said}");
 }
+
+#[tokio::test]
+async fn nobody_else_of_this_host_reaches_what_a_server_opens_to_everybody() {
+    let place = place();
+    let server = start(&place).await;
+    let data = server.folder.data();
+    let open = format!("cp /usr/bin/id {0}/id && chmod 4755 {0}/id && chmod 777 {0}", data.display());
+    assert_eq!(inside(&server, &open).await, "");
+    if rustix::process::geteuid().is_root() {
+        // setpriv itself still passes where root may; the shell that it becomes does not.
+        let mut other = Command::new("setpriv");
+        let other = other.args(["--reuid=1", "--regid=1", "--clear-groups", "--", "sh", "-c"]);
+        let other = other.arg(data.join("id")).output().unwrap();
+        assert!(!other.status.success() && other.stdout.is_empty(), "{other:?}");
+    }
+}
