@@ -22,6 +22,8 @@ const REPORT_BYTES_MAX: u64 = 16 << 20;
 const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
 const VERSIONS_TRIED: usize = 5;
+/// Nor are so many folders of junk, for each report that is wanted, in the way of those that are older.
+const FOLDERS_TRIED: usize = 10;
 
 /// What the signature of a report says beside it, signed along.
 pub fn trusted_comment(source: &SourceName, drill: &DrillId) -> String {
@@ -64,8 +66,14 @@ impl Inspector {
         let mut filed: Vec<_> = filed.into_iter().collect();
         filed.sort_by_key(|(_, filed)| Reverse(filed.reports.first().map(|version| version.last_modified)));
         let mut reports = Vec::new();
-        for (drill, filed) in filed.into_iter().take(limit).filter(|(drill, _)| !known.contains(drill)) {
-            reports.extend(self.authentic(source, &drill, key, &filed).await?);
+        let mut counted = 0;
+        for (drill, filed) in filed.into_iter().take(limit * FOLDERS_TRIED) {
+            if counted == limit {
+                break;
+            }
+            let found = if known.contains(&drill) { None } else { self.authentic(source, &drill, key, &filed).await? };
+            counted += usize::from(found.is_some() || known.contains(&drill));
+            reports.extend(found);
         }
         Ok(reports)
     }
@@ -102,6 +110,12 @@ impl Inspector {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Has an object a name that the reporter gives?
+pub(super) fn is_report(source: &SourceName, key: &ObjectKey) -> bool {
+    const FILES: [&str; 4] = [REPORT, SIGNATURE, "report.html", "report.html.minisig"];
+    named(source, key).is_some_and(|(_, file)| FILES.contains(&file))
 }
 
 fn named<'k>(source: &SourceName, key: &'k ObjectKey) -> Option<(DrillId, &'k str)> {
