@@ -206,7 +206,9 @@ fn what_lies_beside_and_on_top_is_tampering_and_every_backup_is_confirmed_even_s
     ] {
         fs::write(format!("{}@20990101T000000000Z-20990201T000000Z", key_of(&object)), "x".repeat(5000)).unwrap();
     }
-    // Reports of drills are no business of a confirm.
+    // Reports of drills are no business of a confirm; what else lies among them is.
+    fs::create_dir_all(source.join("drills/junk")).unwrap();
+    fs::write(source.join("drills/junk/report.json"), "{}").unwrap();
     fs::create_dir_all(source.join("drills/20261121T120301Z-5f2a9c01")).unwrap();
     fs::write(source.join("drills/20261121T120301Z-5f2a9c01/report.json"), "{}").unwrap();
     let ran = confirmed.confirm(&["--json"]);
@@ -214,7 +216,7 @@ fn what_lies_beside_and_on_top_is_tampering_and_every_backup_is_confirmed_even_s
     assert_eq!(verdicts(&ran), ["confirmed"; 3]);
     let findings = ran.json()["confirmations"][0]["findings"].as_array().unwrap().clone();
     assert_eq!(findings.len(), 3 + 101);
-    assert_eq!(text(&findings[103], "/what"), "has 51 more objects of which the same is to be said");
+    assert_eq!(text(&findings[103], "/what"), "has 52 more objects of which the same is to be said");
     for field in ["kind", "gravity", "object", "what", "means", "mend"] {
         assert!(findings.iter().all(|finding| !text(finding, &format!("/{field}")).is_empty()), "{field}");
     }

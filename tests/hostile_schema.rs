@@ -7,8 +7,8 @@ mod support;
 
 use support::{World, text};
 
-/// True in a restore alone: psql, as it is used here, and a dump do not come as this.
-const IN_A_RESTORE: &str = "current_setting('application_name') = 'strongroom' AND current_setting('fsync') = 'off'";
+/// True wherever it was restored, and not where it was made.
+const IN_A_RESTORE: &str = "current_database() <> 'production'";
 
 /// A table, and a function that deletes its rows where it is restored, after so long that they were read back before.
 fn wiping() -> String {
@@ -40,4 +40,47 @@ fn rows_that_a_materialized_view_deletes_while_it_is_filled_fail_the_drill() {
 #[test]
 fn rows_that_an_index_deletes_while_it_is_built_fail_the_drill() {
     fails_its_drill("CREATE TABLE other AS SELECT 1 i; CREATE INDEX ON other (innocent(i))");
+}
+
+/// What a report would quote of the rows that a restore refuses.
+fn tells_no_row(script: &str) {
+    let world = World::with_postgres(15);
+    world.psql(script);
+    world.backup();
+    let ran = world.strongroom.run("restorer", &["drill", "app", "--json"]).exits(14);
+    let differences = text(&ran.json(), "/differences");
+    assert!(differences.contains("people") && !ran.stdout.contains("alice"), "{differences}");
+}
+
+#[test]
+fn a_row_that_a_constraint_refuses_is_not_in_the_report() {
+    tells_no_row(&format!(
+        "CREATE FUNCTION fine(t text) RETURNS bool LANGUAGE plpgsql IMMUTABLE AS
+           $$ BEGIN RETURN NOT ({IN_A_RESTORE}); END $$;
+         CREATE TABLE people (email text CHECK (fine(email))); INSERT INTO people VALUES ('alice@example.com')"
+    ));
+}
+
+#[test]
+fn a_row_that_is_there_twice_below_a_unique_index_is_not_in_the_report() {
+    tells_no_row(&format!(
+        "CREATE FUNCTION folded(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+           $$ BEGIN IF {IN_A_RESTORE} THEN t := lower(t); END IF; RETURN t; END $$;
+         CREATE TABLE people (email text); CREATE UNIQUE INDEX ON people (folded(email));
+         INSERT INTO people VALUES ('alice@example.com'), ('Alice@example.com')"
+    ));
+}
+
+#[test]
+fn a_trigger_that_refuses_logins_keeps_nobody_from_proving_the_backup() {
+    let world = World::with_postgres(17);
+    world.postgres.psql("postgres", "ALTER ROLE strongroom SUPERUSER");
+    world.psql(&format!(
+        "CREATE TABLE precious (i int);
+         CREATE FUNCTION closed() RETURNS event_trigger LANGUAGE plpgsql AS
+           $$ BEGIN IF {IN_A_RESTORE} THEN RAISE EXCEPTION 'come back at nine'; END IF; END $$;
+         CREATE EVENT TRIGGER e ON login EXECUTE FUNCTION closed(); ALTER EVENT TRIGGER e ENABLE ALWAYS"
+    ));
+    world.backup();
+    world.strongroom.run("restorer", &["drill", "app", "--json"]).exits(0);
 }

@@ -245,10 +245,12 @@ fn one_watch_for_each_state_dir() {
 /// A report of a drill of `backup` that ended `outcome`, and its signature by `key`.
 fn report(key: &minisign::SecretKey, drill: &str, backup: &str, manifest: &[u8], outcome: &str) -> (String, String) {
     let now = Timestamp::now();
+    let told: Value = serde_json::from_slice(manifest).unwrap_or_default();
+    let snapshot_at = told.get("snapshot_at").cloned().unwrap_or_else(|| serde_json::json!(now));
     let report = serde_json::json!({
         "format": 1, "drill": drill, "source": "app", "vault": "local", "outcome": outcome,
         "differences": if outcome == "failed" { vec!["table `public.t` has 1 row less"] } else { vec![] },
-        "backup": backup, "manifest": blake3::hash(manifest).to_string(), "snapshot_at": now, "suspect": [],
+        "backup": backup, "manifest": blake3::hash(manifest).to_string(), "snapshot_at": snapshot_at, "suspect": [],
         "started_at": now, "ended_at": now, "restore_seconds": 1.5, "compared": {
             "tables": 1, "rows": 1000, "sequences": 0, "large_objects": 0, "extensions": 0, "roles": 0,
             "definitions": 1, "checks": 0,
@@ -260,6 +262,19 @@ fn report(key: &minisign::SecretKey, drill: &str, backup: &str, manifest: &[u8],
     let signature = minisign::sign(None, key, report.as_bytes(), Some(&comment), None).unwrap();
     (report, signature.into_string())
 }
+
+/// The same, signed by the reporter, and of data that nobody has yet.
+fn ahead(key: &minisign::SecretKey, (report, _): (String, String)) -> (String, String) {
+    let mut report: Value = serde_json::from_str(&report).unwrap();
+    report["snapshot_at"] = "2099-01-01T00:00:00Z".into();
+    let comment = format!("strongroom drill 1 app {}", text(&report, "/drill"));
+    let report = report.to_string();
+    let signature = minisign::sign(None, key, report.as_bytes(), Some(&comment), None).unwrap();
+    (report, signature.into_string())
+}
+
+/// A version that is newer than all others.
+const LATER: &str = "@20990101T000000000Z-20990201T000000Z";
 
 fn put(folder: &Path, suffix: &str, (report, signature): (String, String)) {
     fs::create_dir_all(folder).unwrap();
@@ -287,6 +302,12 @@ fn a_report_proves_a_backup_only_where_the_reporter_signed_it_for_that_very_dril
     put(&in_vault.join(&ids[1]), &stamp, passes(&ours.sk, &ids[4])); // ours, under another drill's name
     put(&in_vault.join(&ids[2]), &stamp, report(&ours.sk, &ids[2], &backup, of_none, "passed"));
     put(&in_folder.join("forged"), "", passes(&theirs.sk, &ids[3]));
+    put(&in_folder.join("lying"), "", ahead(&ours.sk, passes(&ours.sk, "20261121T120009Z-00000009")));
+    // More junk than there are reports to be read, put after them.
+    for number in 10..40 {
+        let junk = ("{}".to_owned(), "no signature".to_owned());
+        put(&in_vault.join(format!("20261121T1201{number}Z-000000{number}")), LATER, junk);
+    }
     let watch = start(&world.strongroom);
     watch.expect_log("is of no backup that was seen: it does not count");
     watch.expect_log("is not signed with the key in `reports`: it does not count");

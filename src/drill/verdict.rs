@@ -20,7 +20,7 @@ pub enum Stop {
 
 impl Stop {
     pub fn in_the_way(error: &dyn Explain) -> Self {
-        Self::CouldNotRun { reason: with_causes(error), hint: error.hint() }
+        Self::CouldNotRun { reason: told(error), hint: error.hint() }
     }
 
     pub fn deadline(deadline: Duration) -> Self {
@@ -47,9 +47,9 @@ impl From<PostgresError> for Stop {
     fn from(error: PostgresError) -> Self {
         if lacks(&error, &SOFTWARE) {
             let hint = "Install on the drill's host what production has: libraries, extensions, locales.";
-            return Self::CouldNotRun { reason: with_causes(&error), hint: Some(hint.to_owned()) };
+            return Self::CouldNotRun { reason: told(&error), hint: Some(hint.to_owned()) };
         }
-        if is_of_the_backup(&error) { Self::Failed(vec![with_causes(&error)]) } else { Self::in_the_way(&error) }
+        if is_of_the_backup(&error) { Self::Failed(vec![told(&error)]) } else { Self::in_the_way(&error) }
     }
 }
 
@@ -77,6 +77,25 @@ impl Stop {
             }
         }
     }
+}
+
+/// An error with its causes, without the rows that PostgreSQL quotes: a report is plain text in a vault, on pages and in
+/// alerts.
+fn told(error: &dyn Explain) -> String {
+    without_rows(&with_causes(error))
+}
+
+/// `DETAIL:  Key (email)=(...) is duplicated.`, `CONTEXT:  COPY people, line 1: "..."`, to where something else begins.
+fn without_rows(text: &str) -> String {
+    const QUOTING: [&str; 2] = ["DETAIL:", "CONTEXT:"];
+    const ELSE: [&str; 4] = ["HINT:", "Command was:", "pg_restore:", "psql:"];
+    let begins = |part: &str, heads: &[&str]| heads.iter().any(|head| part.starts_with(head));
+    let mut quoted = false;
+    let kept = text.split("; ").filter(|part| {
+        quoted = begins(part, &QUOTING) || (quoted && !begins(part, &ELSE));
+        !quoted
+    });
+    kept.collect::<Vec<_>>().join("; ")
 }
 
 /// What the server's machine lacks, and what passes, is not the backup's fault; what PostgreSQL itself refuses in the
@@ -149,6 +168,18 @@ mod tests {
         assert!(!failed(query("53100")));
         assert!(!failed(query("57P01")));
         assert!(!failed(PostgresError::NoClient { program: "pg_dump", major: 18, searched: Vec::new() }));
+    }
+
+    #[test]
+    fn no_row_is_in_what_a_report_says() {
+        let said = "pg_restore: error: could not execute query: ERROR:  could not create unique index \"one\"; \
+                    DETAIL:  Key (email)=(alice; bob) is duplicated.; Command was: CREATE UNIQUE INDEX one;; ; \
+                    pg_restore: error: COPY failed: ERROR:  no; CONTEXT:  COPY people, line 1: \"carol\"";
+        let left = "pg_restore: error: could not execute query: ERROR:  could not create unique index \"one\"; \
+                    Command was: CREATE UNIQUE INDEX one;; ; pg_restore: error: COPY failed: ERROR:  no";
+        assert_eq!(without_rows(said), left);
+        let load = PostgresError::Load { object: "people".into(), why: "refused; DETAIL:  Failing row: dave".into() };
+        assert_eq!(Stop::from(load), Stop::Failed(vec!["loading people: refused".into()]));
     }
 
     #[test]

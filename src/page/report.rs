@@ -121,9 +121,9 @@ fn comparison(counts: &Compared, outcome: DrillOutcome) -> Markup {
         ("Tables, each by row count and fingerprint", tables),
         ("Rows in them", rows),
         ("Sequences, by value", sequences),
-        ("Large objects", large_objects),
-        ("Extensions", extensions),
-        ("Roles", roles),
+        ("Large objects, by their number", large_objects),
+        ("Extensions, by name", extensions),
+        ("Roles, by name", roles),
         ("Definitions of the schema, as text", definitions),
         ("Checks of the owner, as SQL", checks),
     ];

@@ -1,6 +1,6 @@
 //! holdings: everything that a vault holds of a source, from one listing: its backups, and each version of every key.
 
-use super::{RoleError, Shelf};
+use super::{RoleError, Shelf, reports};
 use crate::{
     layout::{self, ObjectKey, SourceName},
     vault::ObjectVersion,
@@ -22,12 +22,11 @@ impl super::Inspector {
     /// Lists all of `source` once: manifests, seals, segments, and what has no business there. Reports of drills are
     /// left aside.
     pub async fn holdings(&self, source: &SourceName) -> Result<Holdings, RoleError> {
-        let (folder, drills) = (layout::source(source), layout::drills(source));
-        let listed = self.in_time(LISTED_WITHIN, self.vault.versions(&folder)).await?;
+        let listed = self.in_time(LISTED_WITHIN, self.vault.versions(&layout::source(source))).await?;
         let mut holdings =
             Holdings { shelf: Shelf::arrange(source, Vec::new()), keys: BTreeMap::new(), strangers: BTreeMap::new() };
         let mut backups = Vec::new();
-        for version in listed.into_iter().filter(|version| !version.key.as_str().starts_with(&drills)) {
+        for version in listed.into_iter().filter(|version| !reports::is_report(source, &version.key)) {
             if layout::read_backup_key(source, &version.key).is_some() {
                 backups.push(version.clone());
             } else if layout::read_segment_key(source, &version.key).is_none() {

@@ -21,6 +21,8 @@ const REPORT_BYTES_MAX: u64 = 16 << 20;
 const SIGNATURE_BYTES_MAX: u64 = 4 << 10;
 /// The authentic version is the oldest unless somebody foresaw the key; a flood is not read to its end.
 const VERSIONS_TRIED: usize = 5;
+/// Nor are so many folders of junk, for each report that is wanted, in the way of those that are older.
+const FOLDERS_TRIED: usize = 10;
 
 /// What the signature of a report says beside it, signed along.
 pub fn trusted_comment(source: &SourceName, drill: &DrillId) -> String {
@@ -63,9 +65,20 @@ impl Inspector {
         let mut filed: Vec<_> = filed.into_iter().collect();
         filed.sort_by_key(|(_, filed)| Reverse(filed.reports.first().map(|version| version.last_modified)));
         let (mut reports, mut doubtful) = (Vec::new(), Vec::new());
-        for (drill, filed) in filed.into_iter().take(limit).filter(|(drill, _)| !known.contains(drill)) {
+        let mut counted = 0;
+        for (drill, filed) in filed.into_iter().take(limit * FOLDERS_TRIED) {
+            if counted == limit {
+                break;
+            }
+            if known.contains(&drill) {
+                counted += 1;
+                continue;
+            }
             match self.authentic(source, &drill, key, &filed).await? {
-                Some(report) => reports.push(report),
+                Some(report) => {
+                    counted += 1;
+                    reports.push(report);
+                }
                 // A signature comes last: without one the report may be on its way.
                 None if !filed.signatures.is_empty() => doubtful.push(drill),
                 None => {}
@@ -94,6 +107,12 @@ impl Inspector {
         }
         Ok(None)
     }
+}
+
+/// Has an object a name that the reporter gives?
+pub(super) fn is_report(source: &SourceName, key: &ObjectKey) -> bool {
+    const FILES: [&str; 4] = [REPORT, SIGNATURE, "report.html", "report.html.minisig"];
+    named(source, key).is_some_and(|(_, file)| FILES.contains(&file))
 }
 
 fn named<'k>(source: &SourceName, key: &'k ObjectKey) -> Option<(DrillId, &'k str)> {

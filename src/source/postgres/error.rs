@@ -108,13 +108,13 @@ impl PostgresError {
     }
 }
 
-/// A server's error in its own words, with detail and hint; tokio-postgres alone says only "db error".
+/// A server's error in its own words, with detail and context, headed as PostgreSQL's own programs head them;
+/// tokio-postgres alone says only "db error".
 pub fn said(error: &tokio_postgres::Error) -> String {
-    if let Some(server) = error.as_db_error() {
-        let extras = [server.detail(), server.where_()].into_iter().flatten();
-        return extras.fold(server.message().to_owned(), |text, extra| format!("{text} ({extra})"));
-    }
-    with_causes(error)
+    let Some(server) = error.as_db_error() else { return with_causes(error) };
+    let extras = [("DETAIL", server.detail()), ("CONTEXT", server.where_())];
+    let extras = extras.into_iter().filter_map(|(head, extra)| Some(format!("; {head}:  {}", extra?)));
+    server.message().to_owned() + &extras.collect::<String>()
 }
 
 /// What pg_dump says when its server went away, as libpq and the server word it.

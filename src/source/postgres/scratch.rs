@@ -90,7 +90,7 @@ impl ScratchServer {
         let starting = |source| ScratchError::Machine { step: "starting the scratch server".into(), source };
         let log = folder.create_log()?;
         let log_too = log.try_clone().map_err(starting)?;
-        let options = settings::options(&folder, PORT, settings.jobs, needed_bytes);
+        let options = settings::options(&folder, programs.major, settings.jobs, needed_bytes);
         let kept = Kept::start(&cage, &programs.folder.join("postgres"), &view, |postgres| {
             postgres.args(options).stdin(Stdio::null()).stdout(log).stderr(log_too);
         });

@@ -1,12 +1,12 @@
 //! settings: a server's, for loading fast what may be lost at any time (PostgreSQL docs, 14.4 and 14.5).
 
-use super::folder::Folder;
+use super::{PORT, folder::Folder};
 use std::{ffi::OsString, fs, path::Path};
 
 const MIB: u64 = 1 << 20;
 
 /// postgres' arguments. On the command line they win over whatever a dump says with ALTER SYSTEM.
-pub fn options(folder: &Folder, port: u16, jobs: usize, needed_bytes: u64) -> Vec<OsString> {
+pub fn options(folder: &Folder, major: u32, jobs: usize, needed_bytes: u64) -> Vec<OsString> {
     let jobs = u64::try_from(jobs.clamp(1, 128)).expect("it is at most 128");
     let memory = memory_bytes();
     // A list, in which a path may be quoted.
@@ -19,7 +19,7 @@ pub fn options(folder: &Folder, port: u16, jobs: usize, needed_bytes: u64) -> Ve
         ("listen_addresses", String::new()),
         ("unix_socket_directories", sockets),
         ("unix_socket_permissions", "0700".into()),
-        ("port", port.to_string()),
+        ("port", PORT.to_string()),
         ("max_connections", (3 * jobs + 20).to_string()),
         // pg_dump locks every table there is, in one transaction.
         ("max_locks_per_transaction", "1024".into()),
@@ -47,7 +47,9 @@ pub fn options(folder: &Folder, port: u16, jobs: usize, needed_bytes: u64) -> Ve
         ("log_min_error_statement", "panic".into()),
     ];
     let mut options: Vec<OsString> = vec!["-D".into(), folder.data().into()];
-    for (name, value) in settings {
+    // A trigger that fires when somebody logs in could refuse us, or put tables of its own over the catalog's.
+    let without_triggers = (major >= 17).then(|| ("event_triggers", "off".to_owned()));
+    for (name, value) in settings.into_iter().chain(without_triggers) {
         options.extend(["-c".into(), format!("{name}={value}").into()]);
     }
     options
