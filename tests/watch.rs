@@ -223,9 +223,6 @@ fn a_report_proves_a_backup_only_where_the_reporter_signed_it_for_that_very_dril
         "reports_dir = \"reports\"",
     );
     told_to(&world.strongroom, "inspector", &ear);
-    world
-        .strongroom
-        .edit("inspector", |text| text.replace("[keys]\n", "[keys]\nreports = { file = \"keys/report.pub\" }\n"));
     let (in_folder, in_vault) = (world.strongroom.path("reports"), world.vault().join("v1/app/drills"));
     fs::create_dir(&in_folder).unwrap();
     let ids = [1, 2, 3, 4, 5].map(|n| format!("20261121T12000{n}Z-0000000{n}"));
