@@ -165,8 +165,8 @@ impl FindingKind {
                 "Find out whose credential wrote it and revoke that; nothing need be restored differently."
             }
             Self::MissingVersion | Self::WrongSize | Self::WrongDigest | Self::Damaged | Self::Vanished => {
-                "Take a backup now, restore from another vault or backup, and ask the storage operator how a locked \
-                 version could change."
+                "Take a new backup with `strongroom backup --anew`, restore from another vault or backup, and ask the \
+                 storage operator how a locked version could change."
             }
             Self::LockShort => "Take a backup now: it is deposited anew under a whole lock; then mend the vault.",
             Self::Unsealed => "`strongroom history` on the backup host says what became of that run.",

@@ -10,14 +10,11 @@ use aws_sdk_s3::types::ObjectLockRetentionMode as Mode;
 use jiff::Timestamp;
 use rgw::{Bucket, Rgw};
 use serde_json::Value;
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-    time::Duration,
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use support::{
+    Daemon, Ear, World, confirmed, expect, files_below, flag, heard, metric, plan, problems, start, text, told_to,
+    until, watches,
 };
-use support::{Daemon, Ear, Installation, World, expect, files_below, plan, text, until};
 
 fn world() -> World {
     let world = World::with_postgres(15);
@@ -25,69 +22,12 @@ fn world() -> World {
     world
 }
 
-/// Makes a watch's configuration out of what `init` wrote: `objectives`, pages on a port that the system chooses, a look
-/// each second, and `more` among the keys of [watch].
-fn watches(installation: &Installation, objectives: &str, more: &str) {
-    installation.edit("inspector", |text| {
-        let watch = format!("[watch]\nlisten = \"127.0.0.1:0\"\nconfirm_every = \"1s\"\n{more}\n\n[[source]]\n");
-        let old = "objectives = { recovery_point = \"30m\", proven_within = \"26h\" }";
-        assert!(text.contains(old), "{text}");
-        text.replacen("[[source]]\n", &watch, 1).replace(old, &format!("objectives = {{ {objectives} }}"))
-    });
-}
-
-fn told_to(installation: &Installation, ear: &Ear) {
-    let path = installation.path("keys/alert.url");
-    fs::write(&path, ear.url("/alert")).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    installation.edit("inspector", |text| {
-        let alert =
-            "[[alert]]\nname = \"team\"\nkind = \"webhook\"\nurl = { file = \"keys/alert.url\" }\n\n[[source]]\n";
-        text.replacen("[[source]]\n", alert, 1)
-    });
-}
-
-fn start(installation: &Installation) -> Daemon {
-    Daemon::start_as(&installation.command("inspector", &["watch"]))
-}
-
-/// The words of the source's problems.
-fn problems(watch: &Daemon) -> Vec<String> {
-    let problems = watch.health("/sources/0/problems");
-    problems.as_array().unwrap().iter().map(|problem| text(problem, "/problem")).collect()
-}
-
-/// The newest backup of which everything was read back, where there is one.
-fn confirmed(watch: &Daemon) -> Option<String> {
-    watch.health("/sources/0").pointer("/rung/confirmed/backup").map(|backup| backup.as_str().unwrap().to_owned())
-}
-
-/// `event: word word` of what the ear heard, in its order.
-fn heard(ear: &Ear) -> Vec<String> {
-    let line = |body: &str| {
-        let told: Value = serde_json::from_str(body).unwrap();
-        let words: Vec<_> =
-            told["problems"].as_array().unwrap().iter().map(|problem| text(problem, "/problem")).collect();
-        format!("{}: {}", text(&told, "/event"), words.join(" "))
-    };
-    ear.heard("/alert").iter().map(|heard| line(&heard.body)).collect()
-}
-
-/// Takes the flags away (`-i`) or gives them back (`+i`), where the file system has any.
-fn flag(change: &str, paths: &[PathBuf]) {
-    drop(Command::new("chattr").arg(change).args(paths).output());
-}
-
-fn metric(watch: &Daemon, series: &str) -> f64 {
-    watch.metric(&series.replace('\'', "\""))
-}
-
 #[test]
 fn a_watch_confirms_a_backup_and_sees_by_itself_that_no_more_come() {
     let world = world();
     plan(&world.strongroom, "*/2 * * * * *", "", "");
-    watches(&world.strongroom, "recovery_point = \"8s\"", "");
-    let watch = start(&world.strongroom);
+    watches(&world.strongroom, "inspector", "recovery_point = \"8s\"", "");
+    let watch = start(&world.strongroom, "inspector");
     assert_eq!(watch.health("/sources/0/state"), "waiting");
     let depositor = Daemon::start(&world.strongroom);
     expect("good source", || watch.health("/sources/0/state") == "good");
@@ -120,9 +60,9 @@ fn findings_alarm_once_and_those_that_were_explained_do_not() {
     let world = world();
     let backup = world.backup();
     let ear = Ear::open();
-    watches(&world.strongroom, "recovery_point = \"1h\"", "");
-    told_to(&world.strongroom, &ear);
-    let watch = start(&world.strongroom);
+    watches(&world.strongroom, "inspector", "recovery_point = \"1h\"", "");
+    told_to(&world.strongroom, "inspector", &ear);
+    let watch = start(&world.strongroom, "inspector");
     expect("confirmed backup", || watch.health("/sources/0/vaults/0/watched/confirmed_at").is_string());
     assert_eq!((problems(&watch), heard(&ear)), (vec![], vec![]));
 
@@ -136,9 +76,9 @@ fn findings_alarm_once_and_those_that_were_explained_do_not() {
     let finding = watch.health("/sources/0/vaults/0/watched/findings/0");
     let named = format!("{} {}", text(&finding, "/kind"), text(&finding, "/object"));
 
-    world
-        .strongroom
-        .edit("inspector", |text| text.replace("\n[watch]\n", &format!("\n[watch]\naccepted = [\"{named}\"]\n")));
+    let every = "confirm_every = \"1s\"\n";
+    let accepted = format!("{every}accepted = [\"{named}\"]\n");
+    world.strongroom.edit("inspector", |text| text.replace(every, &accepted));
     watch.reload();
     watch.expect_log("the configuration was read again and is in force");
     expect("end of the problem", || problems(&watch).is_empty());
@@ -158,8 +98,8 @@ fn findings_alarm_once_and_those_that_were_explained_do_not() {
 fn a_vault_that_is_away_is_said_at_once_and_is_overdue_in_time() {
     let world = world();
     world.backup();
-    watches(&world.strongroom, "recovery_point = \"12s\"", "");
-    let watch = start(&world.strongroom);
+    watches(&world.strongroom, "inspector", "recovery_point = \"12s\"", "");
+    let watch = start(&world.strongroom, "inspector");
     expect("confirmed backup", || watch.health("/sources/0/vaults/0/watched/confirmed_at").is_string());
     let point: Timestamp = text(&watch.health("/sources/0"), "/recovery_point").parse().unwrap();
     let away = world.scratch.path().join("away");
@@ -187,9 +127,9 @@ fn a_restart_remembers_what_it_saw_and_misses_what_vanished_meanwhile() {
     let world = world();
     let (gone, stays) = (world.backup(), world.backup());
     let ear = Ear::open();
-    watches(&world.strongroom, "recovery_point = \"1h\"", "");
-    told_to(&world.strongroom, &ear);
-    let watch = start(&world.strongroom);
+    watches(&world.strongroom, "inspector", "recovery_point = \"1h\"", "");
+    told_to(&world.strongroom, "inspector", &ear);
+    let watch = start(&world.strongroom, "inspector");
     expect("two backups", || confirmed(&watch).as_ref() == Some(&stays));
     watch.stop();
 
@@ -199,14 +139,14 @@ fn a_restart_remembers_what_it_saw_and_misses_what_vanished_meanwhile() {
     let status = world.strongroom.run("inspector", &["status", "--json"]).exits(1).json();
     assert_eq!(text(&status, "/sources/0/problems/0/problem"), "loss", "{status:#}");
 
-    let watch = start(&world.strongroom);
+    let watch = start(&world.strongroom, "inspector");
     expect("problem", || problems(&watch).contains(&"loss".to_owned()));
     assert_eq!(watch.health("/sources/0/state"), "unprotected");
     expect("alert", || !heard(&ear).is_empty());
     assert!(heard(&ear)[0].starts_with("tampering: loss"), "{:?}", heard(&ear));
     let told = heard(&ear).len();
     watch.kill();
-    let watch = start(&world.strongroom);
+    let watch = start(&world.strongroom, "inspector");
     expect("first look", || watch.health("/sources/0/vaults/0/watched/confirmed_at").is_string());
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!((problems(&watch)[0].as_str(), heard(&ear).len()), ("loss", told), "told before, and not again");
@@ -230,8 +170,8 @@ fn status_asks_the_vault_and_leaves_nothing_behind() {
 #[test]
 fn one_watch_for_each_state_dir() {
     let world = world();
-    watches(&world.strongroom, "recovery_point = \"1h\"", "");
-    let watch = start(&world.strongroom);
+    watches(&world.strongroom, "inspector", "recovery_point = \"1h\"", "");
+    let watch = start(&world.strongroom, "inspector");
     world.strongroom.run("inspector", &["watch"]).exits(1).says("another daemon runs on");
     world
         .strongroom
@@ -292,8 +232,13 @@ fn a_report_proves_a_backup_only_where_the_reporter_signed_it_for_that_very_dril
     let [ours, theirs] = [(); 2].map(|()| minisign::KeyPair::generate_unencrypted_keypair().unwrap());
     fs::write(world.strongroom.path("keys/report.pub"), ours.pk.to_box().unwrap().to_string()).unwrap();
     let ear = Ear::open();
-    watches(&world.strongroom, "recovery_point = \"1h\", proven_within = \"1h\"", "reports_dir = \"reports\"");
-    told_to(&world.strongroom, &ear);
+    watches(
+        &world.strongroom,
+        "inspector",
+        "recovery_point = \"1h\", proven_within = \"1h\"",
+        "reports_dir = \"reports\"",
+    );
+    told_to(&world.strongroom, "inspector", &ear);
     let (in_folder, in_vault) = (world.strongroom.path("reports"), world.vault().join("v1/app/drills"));
     fs::create_dir(&in_folder).unwrap();
     let ids = [1, 2, 3, 4, 5].map(|n| format!("20261121T12000{n}Z-0000000{n}"));
@@ -308,7 +253,7 @@ fn a_report_proves_a_backup_only_where_the_reporter_signed_it_for_that_very_dril
         let junk = ("{}".to_owned(), "no signature".to_owned());
         put(&in_vault.join(format!("20261121T1201{number}Z-000000{number}")), LATER, junk);
     }
-    let watch = start(&world.strongroom);
+    let watch = start(&world.strongroom, "inspector");
     watch.expect_log("is of no backup that was seen: it does not count");
     watch.expect_log("is not signed with the key in `reports`: it does not count");
     expect("confirmed backup", || confirmed(&watch).as_ref() == Some(&backup));
@@ -344,8 +289,8 @@ async fn a_bucket_is_watched_with_the_inspectors_own_rights() {
     let soon = Timestamp::now() + jiff::SignedDuration::from_hours(48);
     fs::write(&credentials, format!("{text_before}expires_at = \"{soon}\"\n")).unwrap();
     let backup = bucket.strongroom.backup();
-    watches(&bucket.strongroom, "recovery_point = \"1h\"", "");
-    let watch = start(&bucket.strongroom);
+    watches(&bucket.strongroom, "inspector", "recovery_point = \"1h\"", "");
+    let watch = start(&bucket.strongroom, "inspector");
     expect("confirmed backup", || confirmed(&watch).as_ref() == Some(&backup));
     assert_eq!(problems(&watch), ["credential-expires"]);
     let expires = metric(&watch, "strongroom_credential_expires_timestamp_seconds{vault='offsite'}");
@@ -369,12 +314,12 @@ fn a_ping_comes_while_the_watch_finds_the_source_well_and_says_so_when_it_does_n
     let path = world.strongroom.path("keys/ping.url");
     fs::write(&path, ear.url("/ping")).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-    watches(&world.strongroom, "recovery_point = \"1h\"", "");
+    watches(&world.strongroom, "inspector", "recovery_point = \"1h\"", "");
     world.strongroom.edit("inspector", |text| {
         let ping = "name = \"app\"\nping = { kind = \"healthchecks\", url = { file = \"keys/ping.url\" } }\n";
         text.replace("name = \"app\"\n", ping)
     });
-    let watch = start(&world.strongroom);
+    let watch = start(&world.strongroom, "inspector");
     expect("ping", || !ear.heard("/ping").is_empty());
     let gone = world.scratch.path().join("gone");
     fs::rename(world.vault(), &gone).unwrap();

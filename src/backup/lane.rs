@@ -4,6 +4,7 @@ use super::{BackupError, Destination, Job, Outcome, VaultOutcome};
 use crate::{
     catalog::{Catalog, ChainRecord, Held, Place, Sealed},
     clock::{Clock, Timestamp},
+    digest::SegmentId,
     failure::{Explain, with_causes},
     health::{SealedFacts, VaultFacts},
     layout::{BackupId, SourceName},
@@ -15,6 +16,7 @@ use crate::{
 };
 use futures_util::future::join_all;
 use std::{
+    collections::BTreeSet,
     sync::{
         Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -33,6 +35,8 @@ pub struct Lane<'a> {
     breached: AtomicU64,
     /// Its period has a suspect backup already, and takes no second one.
     holds_suspect: bool,
+    /// What this run has deposited, where it may refer to nothing else.
+    anew: Option<Mutex<BTreeSet<SegmentId>>>,
     notes: Vec<String>,
     clock_skew_secs: Option<i64>,
     sent: AtomicU64,
@@ -88,6 +92,7 @@ pub async fn open_lanes<'a>(
             patience: patience(job),
             breached: AtomicU64::new(0),
             holds_suspect: !term::due(*every, at(last_sealed), now),
+            anew: job.anew.then(Mutex::default),
             clock_skew_secs,
             sent: AtomicU64::new(0),
             reused: AtomicU64::new(0),
@@ -137,7 +142,7 @@ impl Lane<'_> {
     }
 
     async fn receipt(&self, source: &SourceName, segment: &PackedSegment) -> Result<Receipt, BackupError> {
-        let earlier = self.record.held(segment.id).await?;
+        let earlier = self.record.held(segment.id).await?.filter(|_held| self.may_refer(segment.id));
         let mut broken = None;
         if let Some(held) = earlier.filter(|held| held.locked_until.is_some_and(|until| until >= self.promised)) {
             let earlier = Earlier { version: held.version, size: held.size, blake3: held.blake3, md5: held.md5 };
@@ -160,6 +165,10 @@ impl Lane<'_> {
             self.broken(segment, &why);
             self.record.forget(segment.id).await?;
         }
+        if let Some(anew) = &self.anew {
+            anew.lock().expect("no holder panics").insert(segment.id);
+            self.record.forget(segment.id).await?;
+        }
         self.sent.fetch_add(receipt.size, Relaxed);
         self.progress.sent(receipt.size);
         let held = Held {
@@ -173,6 +182,10 @@ impl Lane<'_> {
         };
         self.record.hold(&[held]).await?;
         Ok(receipt)
+    }
+
+    fn may_refer(&self, id: SegmentId) -> bool {
+        self.anew.as_ref().is_none_or(|anew| anew.lock().expect("no holder panics").contains(&id))
     }
 
     /// The lock was read back once, and was to hold until today and longer.

@@ -47,6 +47,8 @@ pub struct Job {
     pub limits: Limits,
     pub packer: Packer,
     pub state_dir: PathBuf,
+    /// Refer to nothing that a vault holds from earlier runs.
+    pub anew: bool,
     pub clock: Clock,
     pub random: fn() -> [u8; 4],
 }

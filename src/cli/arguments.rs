@@ -92,6 +92,10 @@ pub enum Command {
 pub struct BackupOptions {
     /// Which sources; all of them where none is named
     pub sources: Vec<SourceName>,
+    /// Send everything again, also what the vault holds already: after a drill that failed, so that no segment that is
+    /// damaged there is referred to. Until it is sealed, watchers take what it sends for an overwrite
+    #[arg(long)]
+    pub anew: bool,
 }
 
 #[derive(Args)]

@@ -7,41 +7,6 @@ use std::{collections::BTreeSet, fs, process::Command};
 const RULES: [&str; 3] = ["strongroom.rules.yml", "strongroom-cronjob.rules.yml", "strongroom-watch.rules.yml"];
 const TESTS: [&str; 4] = ["tests.yml", "tests-days.yml", "tests-watch.yml", "tests-watch-days.yml"];
 
-/// What only watchers say, the inspector's or the drill host's, besides what a depositor's daemon says of the vaults.
-pub const WATCHED: [&str; 18] = [
-    "strongroom_clock_skew_seconds",
-    "strongroom_confirm_success",
-    "strongroom_credential_expires_timestamp_seconds",
-    "strongroom_drill_disk_free_bytes",
-    "strongroom_drill_disk_needed_bytes",
-    "strongroom_drill_restore_seconds",
-    "strongroom_findings",
-    "strongroom_last_confirm_timestamp_seconds",
-    "strongroom_last_confirmed_timestamp_seconds",
-    "strongroom_last_drill_outcome",
-    "strongroom_last_drill_timestamp_seconds",
-    "strongroom_last_proven_timestamp_seconds",
-    "strongroom_objects_lock_short",
-    "strongroom_proven_within_objective_seconds",
-    "strongroom_recovery_time_objective_seconds",
-    "strongroom_tamper_findings",
-    "strongroom_verified_recovery_point_timestamp_seconds",
-    "strongroom_watch_role",
-];
-
-/// What watchers and a depositor's daemon say under the same name.
-pub const SHARED: [&str; 9] = [
-    "strongroom_last_good_timestamp_seconds",
-    "strongroom_last_sealed_timestamp_seconds",
-    "strongroom_lock_end_timestamp_seconds",
-    "strongroom_recovery_point_objective_seconds",
-    "strongroom_recovery_point_timestamp_seconds",
-    "strongroom_protected",
-    "strongroom_suspect",
-    "strongroom_vaults_holding",
-    "strongroom_vaults_needed",
-];
-
 fn promtool(arguments: &[&str]) -> Command {
     let mut command = Command::new(cache().join("prometheus/promtool"));
     command.args(arguments).current_dir(deployed("prometheus"));
@@ -99,13 +64,6 @@ fn the_example_for_prometheus_is_read_by_prometheus() {
     passes(&mut promtool(&["check", "config", "prometheus.example.yml"]));
 }
 
-#[test]
-fn alerts_on_watchers_ask_for_what_watchers_say() {
-    for metric in names(RULES[2]) {
-        assert!(WATCHED.contains(&&*metric) || SHARED.contains(&&*metric), "no watcher says {metric}");
-    }
-}
-
 /// Every metric of Strongroom that an alert on the depositor's daemon asks for.
 pub fn asked() -> BTreeSet<String> {
     let mut asked = names(RULES[0]);
@@ -124,7 +82,7 @@ fn names(rules: &str) -> BTreeSet<String> {
 }
 
 /// The names that begin as ours do.
-pub fn metrics(text: &str) -> BTreeSet<String> {
+fn metrics(text: &str) -> BTreeSet<String> {
     let name = |rest: &str| rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).next().unwrap().to_owned();
     text.split("strongroom_").skip(1).map(|rest| format!("strongroom_{}", name(rest))).collect()
 }

@@ -10,8 +10,10 @@ mod ear;
 mod hold;
 mod postgres;
 mod program;
+mod prometheus;
 mod scratch;
 mod thief;
+mod watching;
 
 pub use attack::{Attack, hold, put, remove, segment_of};
 pub use daemon::{Daemon, PATIENCE, expect, get, plan, until};
@@ -19,8 +21,10 @@ pub use ear::{Ear, Heard};
 pub use hold::{Hung, Migration, PARTITIONED};
 pub use postgres::{Dump, Postgres, succeed};
 pub use program::{Installation, Ran, strongroom};
+pub use prometheus::Prometheus;
 pub use scratch::{Janitor, Scratch};
 pub use thief::{Loot, forge};
+pub use watching::{confirmed, flag, heard, metric, problems, start, told_to, watches};
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -6,7 +6,11 @@ use crate::support::{Installation, Janitor, PRODUCTION, Ran, Scratch, World, cac
 use aws_sdk_s3::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region},
-    types::{DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule},
+    primitives::{ByteStream, DateTime},
+    types::{
+        BucketVersioningStatus, DefaultRetention, ObjectLockConfiguration, ObjectLockEnabled, ObjectLockRetention,
+        ObjectLockRetentionMode as Mode, ObjectLockRule, ObjectVersion, VersioningConfiguration,
+    },
 };
 use std::{
     collections::BTreeMap,
@@ -35,7 +39,7 @@ pub struct Keys {
 }
 
 /// A bucket's default retention.
-pub type Lock = Option<(ObjectLockRetentionMode, i32)>;
+pub type Lock = Option<(Mode, i32)>;
 
 impl Rgw {
     pub fn start() -> Self {
@@ -99,14 +103,30 @@ impl Rgw {
     /// A user of the account of `root` who may do what `policy` says and nothing else.
     pub fn user(&self, root: &Keys, name: &str, policy: &str) -> Keys {
         self.iam(root, &[("Action", "CreateUser"), ("UserName", name)]);
+        let keys = self.new_keys(root, name);
+        let put = [("Action", "PutUserPolicy"), ("UserName", name), ("PolicyName", name), ("PolicyDocument", policy)];
+        self.iam(root, &put);
+        keys
+    }
+
+    /// One more access key for a user.
+    pub fn new_keys(&self, root: &Keys, name: &str) -> Keys {
         let made = self.iam(root, &[("Action", "CreateAccessKey"), ("UserName", name)]);
         let field = |tag: &str| {
             let (_, after) = made.split_once(&format!("<{tag}>")).unwrap_or_else(|| panic!("no {tag} in {made}"));
             after.split('<').next().unwrap().to_owned()
         };
-        let put = [("Action", "PutUserPolicy"), ("UserName", name), ("PolicyName", name), ("PolicyDocument", policy)];
-        self.iam(root, &put);
         Keys { id: field("AccessKeyId"), secret: field("SecretAccessKey") }
+    }
+
+    /// What an administrator does with a key that was seen somewhere.
+    pub fn revoke(&self, root: &Keys, name: &str, keys: &Keys) {
+        self.iam(root, &[("Action", "DeleteAccessKey"), ("UserName", name), ("AccessKeyId", &keys.id)]);
+    }
+
+    /// Takes all rights of a user away; its keys stay.
+    pub fn forbid_everything(&self, root: &Keys, name: &str) {
+        self.iam(root, &[("Action", "DeleteUserPolicy"), ("UserName", name), ("PolicyName", name)]);
     }
 
     /// One call of the IAM API, signed as AWS's Signature Version 4 has it.
@@ -178,6 +198,74 @@ impl<'a> Bucket<'a> {
         let whole: &[&str] = &["--create"];
         self.world.postgres.dump(PRODUCTION, whole).assert_equal(&self.world.postgres.dump(database, whole));
         ran
+    }
+}
+
+/// What one role's credential may do when somebody steals it and calls the server directly.
+pub struct Thief<'a> {
+    pub client: &'a Client,
+    pub bucket: &'a str,
+    /// What is there already.
+    pub version: &'a ObjectVersion,
+}
+
+impl Thief<'_> {
+    /// The names of those calls that succeed.
+    pub async fn gets_away_with(&self) -> Vec<&'static str> {
+        let (client, bucket) = (self.client, self.bucket);
+        let (key, id) = (self.version.key().unwrap(), self.version.version_id().unwrap());
+        let soon = DateTime::from_secs(1_900_000_000);
+        let shorter = ObjectLockRetention::builder().mode(Mode::Governance).retain_until_date(soon).build();
+        let suspended = VersioningConfiguration::builder().status(BucketVersioningStatus::Suspended).build();
+        let tried = [
+            ("get", client.get_object().bucket(bucket).key(key).version_id(id).send().await.is_ok()),
+            ("get newest", client.get_object().bucket(bucket).key(key).send().await.is_ok()),
+            ("list", client.list_objects_v2().bucket(bucket).send().await.is_ok()),
+            ("list versions", client.list_object_versions().bucket(bucket).send().await.is_ok()),
+            ("hide", client.delete_object().bucket(bucket).key(key).send().await.is_ok()),
+            ("delete", client.delete_object().bucket(bucket).key(key).version_id(id).send().await.is_ok()),
+            (
+                "shorten",
+                client
+                    .put_object_retention()
+                    .bucket(bucket)
+                    .key(key)
+                    .version_id(id)
+                    .retention(shorter)
+                    .send()
+                    .await
+                    .is_ok(),
+            ),
+            (
+                "suspend",
+                client.put_bucket_versioning().bucket(bucket).versioning_configuration(suspended).send().await.is_ok(),
+            ),
+            ("drop the lifecycle", client.delete_bucket_lifecycle().bucket(bucket).send().await.is_ok()),
+            ("drop the bucket", client.delete_bucket().bucket(bucket).send().await.is_ok()),
+            (
+                "put",
+                client
+                    .put_object()
+                    .bucket(bucket)
+                    .key(format!("prod/v1/{key}.new"))
+                    .body(ByteStream::from_static(b"x"))
+                    .send()
+                    .await
+                    .is_ok(),
+            ),
+            (
+                "put elsewhere",
+                client
+                    .put_object()
+                    .bucket(bucket)
+                    .key("others/x")
+                    .body(ByteStream::from_static(b"x"))
+                    .send()
+                    .await
+                    .is_ok(),
+            ),
+        ];
+        tried.into_iter().filter(|(_, succeeded)| *succeeded).map(|(what, _)| what).collect()
     }
 }
 

@@ -28,7 +28,8 @@ impl Door {
     pub async fn backup(&self, plan: Plan, options: &BackupOptions, stop: &CancellationToken) -> Result<u8, Failure> {
         chosen(&plan.sources, &options.sources)?;
         let wanted = |source: &SourceName| options.sources.is_empty() || options.sources.contains(source);
-        let orders = self.orders(plan, "backup")?;
+        let mut orders = self.orders(plan, "backup")?;
+        orders.charges.iter_mut().for_each(|charge| charge.job.anew = options.anew);
         let mut ended = Vec::new();
         for Charge { job, .. } in orders.charges.iter().filter(|charge| wanted(&charge.job.source)) {
             let progress = Arc::new(Progress::default());
@@ -156,6 +157,7 @@ impl Door {
             limits: Limits { deadline: dump.deadline, stalled_after: dump.stalled_after },
             packer: packer.clone(),
             state_dir: state_dir.to_owned(),
+            anew: false,
             clock: self.clock,
             random: crate::cli::random,
         };

@@ -34,13 +34,15 @@ impl Problem {
                 "The custodian mends it now: versioning, Object Lock, COMPLIANCE default retention."
             }
             Self::Loss { .. } => {
-                "Take a backup now. `strongroom confirm` names what is lost; `strongroom list` what another vault holds."
+                "Take a new backup with `strongroom backup --anew`. `strongroom confirm` names what is lost; \
+                 `strongroom list` what another vault holds."
             }
             Self::NeverProven { .. } | Self::Unproven { .. } => {
                 "See that the restorer's daemon runs: `strongroom drill` proves the newest backup now."
             }
             Self::DrillFailed { .. } => {
-                "Read the drill's report; `strongroom drill` tries again, `--at` with an older backup finds one that restores."
+                "Read the drill's report; `strongroom drill --at` with an older backup finds one that restores, and \
+                 `strongroom backup --anew` makes one that shares nothing with it."
             }
             Self::DrillCouldNotRun { .. } => "Its report says what to mend; until then nothing new is proven.",
             Self::TooSlow { .. } => {
