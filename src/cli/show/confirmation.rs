@@ -109,14 +109,14 @@ fn findings(confirmation: &Confirmation) -> String {
             let Confirmation { source, vault, .. } = confirmation;
             // Its name comes whole, as `accepted` wants it.
             text +=
-                &format!("{} {source} in {vault}: {}: {}\n", gravity(finding.gravity()), finding.name(), finding.what);
+                &format!("{} {source} in {vault}: {} {}\n", gravity(finding.gravity()), finding.name(), finding.what);
         }
         let kind = of_a_kind[0].kind;
         text += &format!("      {}: {}\n      hint: {}\n", kind.word(), kind.means(), kind.mend());
     }
     let accepted = confirmation.accepted.iter();
     text.extend(
-        accepted.map(|finding| format!("accepted in {}: {}: {}\n", confirmation.vault, finding.name(), finding.what)),
+        accepted.map(|finding| format!("accepted in {}: {} {}\n", confirmation.vault, finding.name(), finding.what)),
     );
     text
 }
