@@ -335,11 +335,6 @@ async fn a_reporter_deposits_under_the_buckets_lock_and_can_do_nothing_else() {
         bucket.fill_in(role, &keys);
         credentials.insert(role, keys);
     }
-    bucket.strongroom.edit("restorer", |text| {
-        let line = "report_credentials = { file = \"keys/reporter.toml\" }";
-        assert!(text.contains(&format!("# {line}")), "{text}");
-        text.replace(&format!("# {line}"), line)
-    });
     let backup = bucket.strongroom.backup();
     watched(&bucket.strongroom);
     let (inspector, restorer) = (start(&bucket.strongroom, "inspector"), start(&bucket.strongroom, "restorer"));
