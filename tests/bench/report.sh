@@ -48,11 +48,12 @@ MD
   target 'backup to S3: strongroom / tuned, wall' "$(over "$(median s3-strongroom $wall)" "$(median s3-tuned $wall)")" 0.75
   target 'backup to S3: strongroom / (COPY, zstd, age), wall' "$(over "$(median s3-strongroom $wall)" "$(median floor-packed $wall)")" 1.2
   target 'backup to S3: strongroom / (COPY, zstd, age and upload), CPU' \
-    "$(over "$(median s3-strongroom $cpu)" "$(awk -v a="$(median floor-packed $cpu)" -v b="$(median upload $cpu)" 'BEGIN { print a + b }')")" 1.2
+    "$(over "$(median s3-strongroom $cpu)" "$(awk -v a="$(median floor-packed $cpu)" -v b="$(median upload $cpu)" 'BEGIN { if (a && b) print a + b }')")" 1.2
   target 'restore: strongroom from S3 / pg_restore, wall' "$(over "$(median restore-s3 $wall)" "$(median restore-plain $wall)")" 1.0
   target 'restore: strongroom from a directory / pg_restore, wall' "$(over "$(median restore-dir $wall)" "$(median restore-plain $wall)")" 1.0
   target 'drill from S3 / plain restore from S3 into a server that runs, wall' "$(over "$(median drill-s3 $wall)" "$(median restore-s3 $wall)")" 1.2
-  target 'drill from a directory / pg_restore, wall' "$(over "$(median drill-dir $wall)" "$(median restore-plain $wall)")" 1.2
+  target 'drill from a directory / plain restore from it, wall' "$(over "$(median drill-dir $wall)" "$(median restore-dir $wall)")" 1.2
+  target 'drill from a directory / pg_restore, which compares nothing, wall' "$(over "$(median drill-dir $wall)" "$(median restore-plain $wall)")" 1.2
   target 'peak RSS of strongroom, MiB' "$(printf '%s\n' "$(peak s3-strongroom)" "$(peak dir-strongroom)" "$(peak restore-s3)" "$(peak restore-dir)" | sort -g | tail -n 1)" 256
   cat <<MD
 
