@@ -69,13 +69,7 @@ impl Daemon {
             Ok(orders) => self.take_over(orders).await.map_err(|error| with_causes(&error)),
             Err(why) => Err(why),
         };
-        match taken {
-            Ok(()) => tracing::info!(sources = self.charges.len(), "the configuration was read again and is in force"),
-            Err(why) => {
-                tracing::error!("the configuration was read again and is NOT in force; the old one is: {why}");
-                self.board.update(|shown| shown.reload.succeeded = false);
-            }
-        }
+        service::reloaded(taken, self.charges.len(), &self.board);
         self.supervisor.ready();
     }
 }

@@ -87,10 +87,11 @@ pub async fn keep(report: &DrillReport, keeping: &Keeping, reporter: Option<&Rep
     if let Some(reporter) = reporter {
         match deposit(report, &files, reporter).await {
             Ok(until) => kept.deposited = Some((reporter.vault().to_owned(), until)),
-            Err(error) => {
+            // Of two failures the first is given back.
+            Err(error) if failure.is_some() => {
                 tracing::error!(error = with_causes(&error), "the report of the drill is not deposited");
-                failure.get_or_insert(error.into());
             }
+            Err(error) => failure = Some(error.into()),
         }
     }
     (kept, failure)

@@ -23,7 +23,8 @@ use crate::{
     source::postgres::{Address, Target},
 };
 use place::Place;
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Instant};
+use tokio::time::timeout;
 use verdict::Stop;
 
 /// What is to be proven, and where.
@@ -115,18 +116,19 @@ async fn prove(
     clock: Clock,
     report: &mut DrillReport,
 ) -> Result<(), Stop> {
-    let opened = open(restorer, order, report).await?;
-    let place = Place::take(order, &opened, &report.drill).await?;
+    let (began, deadline) = (Instant::now(), order.limits.deadline.unsigned_abs());
+    let left = || deadline.saturating_sub(began.elapsed());
+    let late = |_elapsed| Stop::deadline(deadline);
+    let opened = timeout(left(), open(restorer, order, report)).await.map_err(late)??;
+    let place = timeout(left(), Place::take(order, &opened, &report.drill)).await.map_err(late)??;
     report.confinement = Some(place.confinement());
     report.server = Some(place.version().to_owned());
     if !matches!(place.confinement(), Confinement::Bubblewrap | Confinement::GivenServer) {
         tracing::warn!(source = %order.source, "this drill is {}", place.confinement().words());
     }
-    let deadline = order.limits.deadline.unsigned_abs();
+    let proving = restore_and_compare(restorer, order, &place, opened, progress, clock, report);
     let ended = tokio::select! {
-        ended = tokio::time::timeout(deadline, restore_and_compare(restorer, order, &place, opened, progress, clock, report)) => {
-            ended.unwrap_or_else(|_elapsed| Err(Stop::deadline(deadline)))
-        }
+        ended = timeout(left(), proving) => ended.map_err(late).flatten(),
         stop = place.interrupted() => Err(stop),
     };
     let ended = match ended {

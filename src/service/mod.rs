@@ -15,7 +15,7 @@ pub use teller::Teller;
 
 use crate::{
     failure::{Explain, Kind},
-    monitor::{CourierError, ServeError},
+    monitor::{Board, CourierError, ServeError},
 };
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -60,6 +60,17 @@ impl Explain for ServiceError {
             Self::Signals(_) => None,
             Self::Another(_) => Some("Each daemon needs a `state_dir` of its own, and each source one daemon.".into()),
             Self::StateDir { .. } => Some("state_dir must be a folder that this user may write.".into()),
+        }
+    }
+}
+
+/// Says what became of a configuration that was read again: `sources` are looked after now.
+pub fn reloaded(taken: Result<(), String>, sources: usize, board: &Board) {
+    match taken {
+        Ok(()) => tracing::info!(sources, "the configuration was read again and is in force"),
+        Err(why) => {
+            tracing::error!("the configuration was read again and is NOT in force; the old one is: {why}");
+            board.update(|shown| shown.reload.succeeded = false);
         }
     }
 }
