@@ -131,7 +131,7 @@ impl Watcher {
         match report.outcome {
             DrillOutcome::Passed => tracing::info!(%source, %drill, backup, took, "proven: {}", report.summary()),
             DrillOutcome::Failed => {
-                tracing::error!(%source, %drill, backup, took, "DOES NOT RESTORE: {}", report.summary());
+                tracing::error!(%source, %drill, backup, took, "DRILL FAILED: {}", report.summary());
             }
             DrillOutcome::CouldNotRun => {
                 let hint = report.hint.clone().unwrap_or_default();
